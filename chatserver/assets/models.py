@@ -108,7 +108,7 @@ class FileOrigin(Struct, frozen=True):
             return cls(None, row["plan_id"])
         provenance = Provenance(
             generation_id=row["generation_id"],
-            source=digital_source(row["provider"]),
+            source=digital_source(row["provider"], masked=row["masked"]),
             model=row["model"],
             made_at=row["made_at"],
             prompt=row["prompt"],

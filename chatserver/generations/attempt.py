@@ -26,13 +26,13 @@ from chatserver.errors import (
     StorageError,
     TimedOut,
 )
-from chatserver.generations import publishing, queue
+from chatserver.generations import masks, publishing, queue
 from chatserver.generations.fallback import ProviderFallback
 from chatserver.generations.models import GenerationJob, ModelChoice
 from chatserver.generations.progress import ProgressReporter
 from chatserver.generations.provider_limits import FallbackChain
 from chatserver.imaging.processor import ImageProcessor
-from chatserver.imaging.protocol import Clip, Picture
+from chatserver.imaging.protocol import Clip, Mask, Picture
 from chatserver.jobs.lease import Lease, LeaseLost, backoff
 from chatserver.provenance.sealer import Sealer
 from chatserver.providers.base import (
@@ -116,8 +116,9 @@ class Attempt:
         try:
             async with asyncio.timeout(max(self.job.seconds_left, 1)):
                 request = await self._request()
+                mask = await self._mask(request)
                 fallback = ProviderFallback(self._parts.database, self._parts.chain, self.job, self._lease)
-                finished, file = await fallback.run(lambda name: self._make(self._parts.providers[name], request))
+                finished, file = await fallback.run(lambda name: self._make(self._parts.providers[name], request, mask))
                 self._made_by = ModelChoice(finished.provider, finished.model)
                 await publishing.publish(self._lease, self._parts.storage, self.job, finished, file, self._calls)
         except TimeoutError:
@@ -137,13 +138,24 @@ class Attempt:
         except (NotFound, KeyError):
             raise SourceGone from None
 
-    async def _make(self, provider: Provider, request: ProviderRequest) -> tuple[Finished, Picture | Clip]:
+    async def _mask(self, request: ProviderRequest) -> Mask | None:
+        """Where what is made is put into its source: no provider knows of it."""
+        if not self.job.recipe.masked:
+            return None
+        data = await self._lease.insist(masks.find, self.job.id)
+        if data is None or request.source is None:
+            raise SourceGone
+        return Mask(data=data, source=request.source)
+
+    async def _make(
+        self, provider: Provider, request: ProviderRequest, mask: Mask | None
+    ) -> tuple[Finished, Picture | Clip]:
         """One call to one provider, verified: its bytes may be anything."""
         self._made_by = ModelChoice(provider.name, provider.model(request.kind, request.recipe.change))
         timer = CallTimer(provider.name, self._made_by.model, request.recipe.width, request.recipe.height)
         try:
             finished = await self._finished(provider, request, timer)
-            file = await publishing.verify(self._parts.pictures, self._parts.sealer, self.job, finished)
+            file = await publishing.verify(self._parts.pictures, self._parts.sealer, self.job, finished, mask)
         except asyncio.CancelledError:
             self._calls.append(timer.complete("cancelled"))
             raise
@@ -152,7 +164,9 @@ class Attempt:
             self._calls.append(timer.complete("failed", code))
             raise
         duration = file.duration_seconds if isinstance(file, Clip) else None
-        self._calls.append(timer.complete("done", width=file.width, height=file.height, duration=duration))
+        # Of a part that was put into its source, what was asked for: the file has the source's size.
+        width, height = (None, None) if mask else (file.width, file.height)
+        self._calls.append(timer.complete("done", width=width, height=height, duration=duration))
         return finished, file
 
     async def _finished(self, provider: Provider, request: ProviderRequest, timer: CallTimer) -> Finished:

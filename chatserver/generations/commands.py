@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from chatserver import ids
-from chatserver.generations import creation, deletion, prompt_improvement, versions
+from chatserver.generations import creation, deletion, masks, prompt_improvement, versions
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation
@@ -15,8 +15,10 @@ from chatserver.state import State
 
 
 async def create(state: State, caller: Caller, command: CreateGeneration) -> dict[str, Message]:
+    user_id, session_id = caller.viewer.id, caller.session_id
+    mask = await masks.verified(state.database, state.pictures, user_id, session_id, command)
     choices = model_choices(state.providers)
-    return {"message": await creation.create(state.database, caller.viewer.id, caller.session_id, command, choices)}
+    return {"message": await creation.create(state.database, user_id, session_id, command, choices, mask)}
 
 
 async def cancel(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Generation]:

@@ -3,7 +3,7 @@
 import contextlib
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from chatserver import credits, ids, messages
 from chatserver.database import Database, StatementUndone, Transaction
@@ -41,21 +41,28 @@ class CheckedRequest(Struct, frozen=True):
 
 
 async def create(
-    database: Database, user_id: str, session_id: str, request: CreateGeneration, choices: ModelChoices
+    database: Database,
+    user_id: str,
+    session_id: str,
+    request: CreateGeneration,
+    choices: ModelChoices,
+    mask: bytes | None = None,
 ) -> Message:
-    """Makes what somebody asks for, as the verb `create` does. Raises as it."""
+    """Makes what somebody asks for, as the verb `create` does; `mask` is the request's, verified. Raises as it."""
     message, checked = None, checked_request(request, choices)
     if checked is not None:
         with contextlib.suppress(StatementUndone):
             message = await database.run_single(create_at_once, user_id, session_id, checked)
     if message is None:
-        message = await database.run_as(user_id, service.create, session_id, request, choices)
+        message = await database.run_as(user_id, service.create, session_id, request, choices, mask)
     return message
 
 
 def checked_request(request: CreateGeneration, choices: ModelChoices) -> CheckedRequest | None:
     """What can be told without the session; None where it takes the verb: for a request that is wrong or that nobody carries
-    out, for a prompt that a rule refuses on some plan, and as long as this process has read no rules."""
+    out, with a mask, for a prompt that a rule refuses on some plan, and as long as this process has read no rules."""
+    if request.mask is not UNSET:
+        return None
     try:
         check_client_id(request.client_id)
         recipes = check(request, _AnyPlan())

@@ -73,7 +73,8 @@ class GenerationFault(Struct, frozen=True, kw_only=True):
 class Generation(Struct, frozen=True, kw_only=True):
     """One picture or clip being made. `number` counts in the message from 1; `parent_id` is what it is a version of.
 
-    `change` says what is done to the picture `source_asset_id`, of which a variation may change the share `strength`.
+    `change` says what is done to the picture `source_asset_id`, of which a variation may change the share `strength`;
+    `masked`: to a part of it only.
     `enlargement` says how a larger version of a picture came about. `style_before`, `style_after` and
     `style_without` are the words that its style puts around the prompt, and leaves out. `withheld` is the reason for
     which the operator has hidden its file: there is none then.
@@ -96,6 +97,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     source_asset_id: str | None
     change: Literal["variation", "edit"] | None
     strength: float | None
+    masked: bool
     enlargement: Literal["redrawn", "enlarged"] | None
     style_before: str | None
     style_after: str | None
@@ -149,6 +151,7 @@ class Generation(Struct, frozen=True, kw_only=True):
             source_asset_id=None,
             change=None,
             strength=None,
+            masked=False,
             enlargement=None,
             style_before=None,
             style_after=None,

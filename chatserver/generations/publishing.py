@@ -12,7 +12,7 @@ from chatserver.errors import Busy, StorageError
 from chatserver.generations import queue
 from chatserver.generations.models import GenerationJob, ModelChoice
 from chatserver.imaging.processor import ImageProcessor
-from chatserver.imaging.protocol import Clip, Picture, Provenance
+from chatserver.imaging.protocol import Clip, Mask, Picture, Provenance
 from chatserver.jobs.lease import Lease, backoff
 from chatserver.provenance.sealer import Sealer
 from chatserver.providers.base import Finished
@@ -27,27 +27,33 @@ RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 15.0
 log = structlog.get_logger(__name__)
 
 
-async def verify(pictures: ImageProcessor, sealer: Sealer, job: GenerationJob, finished: Finished) -> Picture | Clip:
-    """Decodes and re-encodes what a provider made, in a child process, and seals it. Raises BadBytes and NotAsOrdered."""
+async def verify(
+    pictures: ImageProcessor, sealer: Sealer, job: GenerationJob, finished: Finished, mask: Mask | None = None
+) -> Picture | Clip:
+    """Decodes and re-encodes what a provider made, in a child process, and seals it; with a mask, it is put into the marked
+    part of its source. Raises BadBytes and NotAsOrdered."""
     provenance = Provenance(
         generation_id=job.id,
-        source=digital_source(finished.provider),
+        source=digital_source(finished.provider, masked=job.recipe.masked),
         model=finished.model,
         made_at=clock.now(),
         prompt=job.recipe.prompt,
         seed=_seed(job, finished),
     )
-    file = await _verify(pictures, job, finished.data, provenance)
+    file = await _verify(pictures, job, finished.data, provenance, mask)
     return await _seal(sealer, file, provenance)
 
 
-async def _verify(pictures: ImageProcessor, job: GenerationJob, data: bytes, provenance: Provenance) -> Picture | Clip:
+async def _verify(
+    pictures: ImageProcessor, job: GenerationJob, data: bytes, provenance: Provenance, mask: Mask | None
+) -> Picture | Clip:
     """Verifies what is paid for; while the machine has no process for it, it is tried again until the job's deadline."""
-    work = pictures.verify_picture if job.kind == "image" else pictures.verify_clip
-    failures = 0
+    requested, failures = (job.recipe.width, job.recipe.height), 0
     while True:
         try:
-            return await work(data, provenance, requested=(job.recipe.width, job.recipe.height))
+            if job.kind == "video":
+                return await pictures.verify_clip(data, provenance, requested=requested)
+            return await pictures.verify_picture(data, provenance, requested=requested, mask=mask)
         except Busy:
             log.warning("generation.not_verified_yet", generation_id=job.id)
             await asyncio.sleep(backoff(RETRY_SECONDS, failures, LONGEST_RETRY_SECONDS))

@@ -16,6 +16,9 @@ Number = TypeVar("Number", int, float)
 
 PROMPT_LENGTH = 2_000
 STYLE_LENGTH = 40
+# The most bytes of a mask, and the characters in which they are sent: with the rest it fits into one command.
+MASK_BYTES = 32 * 1024
+MASK_LENGTH = -(-MASK_BYTES // 3) * 4
 # Smallest side in pixels, and the step that every diffusion model takes.
 SMALLEST, GRAIN = 64, 8
 # Seeds are what every provider takes: 32 bits.
@@ -29,7 +32,8 @@ class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Make 1–4 pictures or clips from a prompt. What is left out is chosen; sizes in pixels.
 
     `change` says what is done to the picture `source_asset_id`: a variation of it (usual), or an edit by the prompt as an
-    instruction. `strength` 0–1 is how much of it a variation may change.
+    instruction. `strength` 0–1 is how much of it a variation may change. `mask` is a PNG in base64, laid over the whole
+    picture: what is white in it may change, all else stays, to the pixel, and so does the picture's size.
     """
 
     client_id: ClientId
@@ -46,6 +50,7 @@ class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source_asset_id: str | None = None
     change: Literal["variation", "edit"] | None = None
     strength: Annotated[float, bounds(minimum=0, maximum=1)] | None = None
+    mask: Annotated[str, bounds(minLength=1, maxLength=MASK_LENGTH)] | UnsetType = UNSET
 
 
 class RetryGeneration(Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +120,7 @@ def check(request: CreateGeneration, plan: PlanSizes) -> tuple[Recipe, ...]:
         source_asset_id=_source(request),
         change=change,
         strength=_within("strength", request.strength, 0, 1),
+        masked=_masked(request),
         seed=(seeds := _seeds(request))[0],
     )
     return tuple(structs.replace(recipe, seed=seed) for seed in seeds)
@@ -142,8 +148,17 @@ def larger_size(width: int, height: int, side: int, membership: Membership) -> t
         )
     if side % GRAIN or side <= longest:
         raise Invalid.field("side", f"must be more than {longest} pixels and a multiple of {GRAIN}")
-    scaled = [max(SMALLEST, round(one * side / longest / GRAIN) * GRAIN) for one in (width, height)]
-    return scaled[0], scaled[1]
+    return _scaled(width, height, side / longest)
+
+
+def size_of_shape(width: int, height: int, most: int) -> tuple[int, int]:
+    """A size that can be made for a picture of any size: of nearly its shape, with sides of at most `most` pixels."""
+    return _scaled(width, height, min(1.0, most / max(width, height)))
+
+
+def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
+    sides = [max(SMALLEST, round(side * scale / GRAIN) * GRAIN) for side in (width, height)]
+    return sides[0], sides[1]
 
 
 def new_seed() -> int:
@@ -164,6 +179,18 @@ def _change(request: CreateGeneration) -> Change | None:
     if request.strength is not None and change != "variation":
         raise Invalid.field("strength", "is for variations of a picture only")
     return change
+
+
+def _masked(request: CreateGeneration) -> bool:
+    """Whether a part of the source is marked."""
+    if request.mask is UNSET:
+        return False
+    if request.source_asset_id is None:
+        raise Invalid.field("mask", "needs the picture that it marks, as source_asset_id")
+    for field, side in (("width", request.width), ("height", request.height)):
+        if side is not UNSET:
+            raise Invalid.field(field, "is that of the picture where a mask marks a part of it")
+    return True
 
 
 def _size(request: CreateGeneration, plan: PlanSizes) -> tuple[int, int]:

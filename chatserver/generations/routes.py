@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver.api.endpoint import ApiRequest, Endpoint
-from chatserver.generations import creation, deletion, history, sources, versions
+from chatserver.generations import creation, deletion, history, masks, sources, versions
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation, History
@@ -25,8 +25,10 @@ class GenerationAnswer(Struct, frozen=True):
 
 
 async def create_generation(request: ApiRequest, body: CreateGeneration) -> CreatedAnswer:
-    session_id, choices = request.id("session_id"), model_choices(request.state.providers)
-    return CreatedAnswer(await creation.create(request.state.database, request.viewer.id, session_id, body, choices))
+    state, user_id, session_id = request.state, request.viewer.id, request.id("session_id")
+    mask = await masks.verified(state.database, state.pictures, user_id, session_id, body)
+    choices = model_choices(state.providers)
+    return CreatedAnswer(await creation.create(state.database, user_id, session_id, body, choices, mask))
 
 
 async def cancel_generation(request: ApiRequest) -> GenerationAnswer:

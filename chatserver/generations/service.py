@@ -8,7 +8,7 @@ from msgspec import structs
 from chatserver import credits, messages, sessions, styles
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound
-from chatserver.generations import cancellation, enqueueing
+from chatserver.generations import cancellation, enqueueing, masks
 from chatserver.generations.models import Generation, ModelChoices
 from chatserver.generations.requests import CreateGeneration, check, no_source
 from chatserver.messages.models import Message
@@ -17,8 +17,13 @@ from chatserver.users import rate_limits
 from chatserver.users.idempotency import digest
 
 
-async def create(tx: Transaction, session_id: str, request: CreateGeneration, choices: ModelChoices) -> Message:
-    """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id."""
+async def create(
+    tx: Transaction, session_id: str, request: CreateGeneration, choices: ModelChoices, mask: bytes | None = None
+) -> Message:
+    """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id.
+
+    `mask` is the request's, as `masks.verified` gives it.
+    """
     entry = await messages.enter(tx, session_id, request.client_id, rate_limits.PICTURES, request.kind)
     repeated = await entry.repeated(tx, digest(request))
     if repeated is not None:
@@ -29,7 +34,8 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
     await enqueueing.require_allowed(tx, membership, recipes[0], entry.row["rules_version"])
     recipes = await _in_style(tx, recipes)
     choice = enqueueing.choose(choices, recipes[0].change or request.kind)
-    await _check_source(tx, session_id, recipes[0].source_asset_id)
+    source = await _find_source(tx, session_id, recipes[0].source_asset_id)
+    recipes = tuple(masks.sized(recipe, source, membership.max_size) for recipe in recipes)
     await enqueueing.require_room(tx, len(recipes), entry.row["waiting"])
     await credits.require(tx, session_id, request.kind, len(recipes), entry.row["free"])
     new = messages.NewMessage(
@@ -42,6 +48,8 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
     row = await messages.add_silently(tx, membership, new)
     rows = enqueueing.rows_of(request.kind, recipes, choice, first=1)
     made = await enqueueing.enqueue(tx, membership, new.id, request.kind, rows)
+    if mask is not None:
+        await masks.keep(tx, [each["id"] for each in rows], mask)
     return await messages.announce(tx, row, made)
 
 
@@ -54,9 +62,13 @@ async def _in_style(tx: Transaction, recipes: tuple[Recipe, ...]) -> tuple[Recip
     return tuple(structs.replace(recipe, style=style.name, **words) for recipe in recipes)
 
 
-async def _check_source(tx: Transaction, session_id: str, asset_id: str | None) -> None:
-    if asset_id is not None and await enqueueing.find_source(tx, session_id, asset_id) is None:
+async def _find_source(tx: Transaction, session_id: str, asset_id: str | None) -> Row | None:
+    if asset_id is None:
+        return None
+    source = await enqueueing.find_source(tx, session_id, asset_id)
+    if source is None:
         raise no_source()
+    return source
 
 
 async def cancel(tx: Transaction, generation_id: str) -> Generation:

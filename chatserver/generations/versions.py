@@ -8,7 +8,7 @@ from msgspec import structs
 from chatserver import credits, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
-from chatserver.generations import enqueueing, service
+from chatserver.generations import enqueueing, masks, service
 from chatserver.generations.model_choice import ENLARGED_BY_NOBODY
 from chatserver.generations.models import ENDED, Generation, ModelChoice, ModelChoices, task_of
 from chatserver.generations.requests import EnlargeGeneration, RetryGeneration, larger_size, new_seed
@@ -35,7 +35,8 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
     await _lock_shown(tx, membership, row)
-    made = await _lock_source_and_session(tx, membership, row["source_asset_id"], request)
+    source = await _find_source(tx, membership, row["source_asset_id"])
+    made = await _lock_session(tx, membership, request)
     if made is not None:
         return made
     child = await tx.fetch_one("generations.active_child", generation_id=row["id"])
@@ -46,7 +47,7 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
         if is_larger or request.client_id is not None:
             raise Conflict(_UNDER_WAY)
         return await service.find(tx, child["id"])
-    recipe = Recipe.from_row(row)
+    recipe = masks.sized(Recipe.from_row(row), source, membership.max_size)
     if row["status"] == "done":
         # With another seed it is another picture, at the size of this one.
         recipe = structs.replace(recipe, seed=new_seed(), enlargement=None)
@@ -56,8 +57,8 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
 
 async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelChoices) -> Generation:
     """A larger version of a finished picture, under the same message: drawn again from its seed by the provider that made
-    it, where that gives the same picture; otherwise enlarged from it by a provider that makes variations. The same version
-    for the same client_id."""
+    it, where that gives the same picture; otherwise enlarged from it by a provider that makes variations, as is one of which
+    only a part was made. The same version for the same client_id."""
     row = await service.find_row(tx, request.generation_id)
     made = await _made_before(tx, row["session_id"], request)
     if made is not None:
@@ -73,7 +74,8 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
     recipe = structs.replace(Recipe.from_row(row), width=width, height=height)
     recipe = _enlarged(recipe, row["provider"], asset["id"], choices)
     choice = enqueueing.choose(choices, task_of("image", recipe.change, recipe.enlargement))
-    made = await _lock_source_and_session(tx, membership, recipe.source_asset_id, request)
+    await _find_source(tx, membership, recipe.source_asset_id)
+    made = await _lock_session(tx, membership, request)
     if made is not None:
         return made
     if await tx.fetch_one("generations.active_child", generation_id=row["id"]) is not None:
@@ -82,12 +84,17 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
 
 
 def _enlarged(recipe: Recipe, made_by: str, asset_id: str, choices: ModelChoices) -> Recipe:
-    if "redraw" in choices and choices["redraw"].provider == made_by:
+    if not recipe.masked and "redraw" in choices and choices["redraw"].provider == made_by:
         return structs.replace(recipe, enlargement="redrawn")
     if "variation" not in choices:
         raise NotAllowed(ENLARGED_BY_NOBODY)
     return structs.replace(
-        recipe, source_asset_id=asset_id, change="variation", strength=ENLARGING_STRENGTH, enlargement="enlarged"
+        recipe,
+        source_asset_id=asset_id,
+        change="variation",
+        strength=ENLARGING_STRENGTH,
+        masked=False,
+        enlargement="enlarged",
     )
 
 
@@ -106,13 +113,20 @@ async def _lock_shown(tx: Transaction, membership: Membership, row: Row) -> None
         raise Conflict("The operator has hidden this.")
 
 
-async def _lock_source_and_session(
-    tx: Transaction, membership: Membership, source_id: str | None, request: RetryGeneration | EnlargeGeneration
-) -> Generation | None:
-    """Locks the picture that a version is made from, if there is one, and the session; returns what a twin has made that
-    was waited for. Conflict where the source has gone."""
-    if source_id and await enqueueing.find_source(tx, membership.session_id, source_id) is None:
+async def _find_source(tx: Transaction, membership: Membership, source_id: str | None) -> Row | None:
+    """The picture that a version is made from, if there is one; Conflict where it has gone."""
+    if source_id is None:
+        return None
+    source = await enqueueing.find_source(tx, membership.session_id, source_id)
+    if source is None:
         raise Conflict("The picture that this one changes was deleted, or is not yours.")
+    return source
+
+
+async def _lock_session(
+    tx: Transaction, membership: Membership, request: RetryGeneration | EnlargeGeneration
+) -> Generation | None:
+    """Locks the session; returns what a twin has made that was waited for."""
     await sessions.lock(tx, membership.session_id)
     return await _made_before(tx, membership.session_id, request)
 
@@ -160,5 +174,7 @@ async def _add_version(
     if request.client_id is not None:
         new |= {"client_id": request.client_id, "request_hash": f"\\x{digest(request).hex()}"}
     [added] = await enqueueing.enqueue(tx, membership, row["message_id"], row["kind"], [new])
+    if recipe.masked:
+        await masks.copy(tx, added["id"], row["id"])
     await messages.touch(tx, row["message_id"])
     return await service.find(tx, added["id"])

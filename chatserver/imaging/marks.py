@@ -7,6 +7,8 @@ from chatserver.imaging.protocol import DigitalSource
 TEXTS: dict[DigitalSource, str] = {
     "trainedAlgorithmicMedia": "AI-generated",
     "algorithmicMedia": "Computer-generated",
+    "compositeWithTrainedAlgorithmicMedia": "AI-generated",
+    "compositeSynthetic": "Computer-generated",
 }
 # The height of its letters, as a share of the picture's shorter side, and in pixels at least: readable on a phone.
 _SHARE, _SMALLEST = 0.03, 10

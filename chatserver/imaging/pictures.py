@@ -106,10 +106,20 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
 
     Raises Unreadable; SizeMismatch where its size is far from `requested` (width, height in pixels); AllBlack.
     """
+    return finished(checked(data, requested), provenance)
+
+
+def checked(data: bytes, requested: size_limits.Size | None = None) -> Image.Image:
+    """What a provider made, decoded. Raises as `verify`."""
     image = decode(data)
     check_size(image.size, requested)
     if is_black(image):
         raise AllBlack("All of it is black.")
+    return image
+
+
+def finished(image: Image.Image, provenance: Provenance) -> Picture:
+    """A picture as a clean PNG, with its thumbnail and placeholder."""
     png = encode_png(image, provenance)
     return Picture(
         data=png,
@@ -324,6 +334,11 @@ def within(image: Image.Image, side: int) -> Image.Image:
     scale = min(1.0, side / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def with_mode_of(other: Image.Image, image: Image.Image) -> Image.Image:
+    """The picture with or without transparency, as the other one."""
+    return _on_white(image) if other.mode == "RGB" else image.convert(other.mode)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -22,10 +22,12 @@ from chatserver.imaging.protocol import (
     DownloadFormat,
     InspectFile,
     Inspection,
+    Mask,
     Picture,
     Provenance,
     ShrinkPicture,
     VerifyClip,
+    VerifyMask,
     VerifyPicture,
     VerifyUpload,
 )
@@ -48,6 +50,7 @@ DERIVED_AT_ONCE, DERIVED_AT_ONCE_FOR_ASKER = 4, 2
 # so many more of each kind may wait.
 MAX_INSPECTIONS_WAITING = 8
 MAX_UPLOADS_WAITING = 16
+MAX_MASKS_WAITING = 16
 INSPECTION_SECONDS = 10.0
 # After which who was refused may ask again.
 BUSY_SECONDS = 5.0
@@ -94,14 +97,18 @@ class ImageProcessor:
         """Ends every child."""
         await self._pool.close()
 
-    async def verify_picture(self, data: bytes, provenance: Provenance, *, requested: Size | None = None) -> Picture:
+    async def verify_picture(
+        self, data: bytes, provenance: Provenance, *, requested: Size | None = None, mask: Mask | None = None
+    ) -> Picture:
         """A provider's picture as PNG with its provenance in the metadata, its thumbnail, placeholder and fingerprint.
+
+        With a mask it is the mask's source, of which only the marked part is what the provider made.
 
         Raises BadBytes, NotAsOrdered where its size is far from `requested` (width, height in pixels), BlackedOut where all
         of it is black, and Busy where no child can be started.
         """
         _check_size(data)
-        return await self._run(VerifyPicture(data, provenance, requested), Picture)
+        return await self._run(VerifyPicture(data, provenance, requested, mask), Picture)
 
     async def verify_clip(self, data: bytes, provenance: Provenance, *, requested: Size | None = None) -> Clip:
         """A provider's clip, decoded to its end and copied clean, with its poster as thumbnail.
@@ -152,6 +159,10 @@ class ImageProcessor:
     async def verify_upload(self, data: bytes) -> Picture:
         """A person's picture as a PNG without metadata, within INSPECTION_SECONDS. Raises BadBytes and Busy."""
         return await self._look_at(VerifyUpload(data), Picture, MAX_UPLOADS_WAITING)
+
+    async def verify_mask(self, data: bytes) -> bytes:
+        """A person's mask as a PNG of black and white, within INSPECTION_SECONDS. Raises BadBytes and Busy."""
+        return await self._look_at(VerifyMask(data), bytes, MAX_MASKS_WAITING)
 
     async def _look_at(self, task: msgspec.Struct, result: type[Result], most_waiting: int) -> Result:
         """Runs a task with a file from outside. Raises Busy where so many of its kind wait already."""

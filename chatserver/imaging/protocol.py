@@ -1,4 +1,4 @@
-"""The messages between `ImageProcessor` and its child processes: seven tasks and their results, in msgpack."""
+"""The messages between `ImageProcessor` and its child processes: eight tasks and their results, in msgpack."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,8 +6,11 @@ from typing import Literal
 from msgspec import Struct
 
 DownloadFormat = Literal["png", "jpeg", "webp"]
-# What made a file, in the words of IPTC's NewsCodes: a model trained on samples, or an algorithm that was not.
-DigitalSource = Literal["trainedAlgorithmicMedia", "algorithmicMedia"]
+# What made a file, in the words of IPTC's NewsCodes: a model trained on samples, or an algorithm that was not; the other two
+# are for a picture of which the one or the other has made a part.
+DigitalSource = Literal[
+    "trainedAlgorithmicMedia", "algorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"
+]
 
 
 class Provenance(Struct, frozen=True, kw_only=True):
@@ -21,12 +24,23 @@ class Provenance(Struct, frozen=True, kw_only=True):
     seed: int | None = None
 
 
+class Mask(Struct, frozen=True, kw_only=True):
+    """Which part of a picture may change: `data` as `VerifyMask` answers it, `source` the stored PNG of that picture."""
+
+    data: bytes
+    source: bytes
+
+
 class VerifyPicture(Struct, frozen=True, tag=True):
-    """Verify and re-encode a provider's picture; answered by a `Picture`. `requested` is width and height in pixels."""
+    """Verify and re-encode a provider's picture; answered by a `Picture`. `requested` is width and height in pixels.
+
+    With a mask it is put into the marked part of the source first, so that the answer has the source's size.
+    """
 
     data: bytes
     provenance: Provenance
     requested: tuple[int, int] | None = None
+    mask: Mask | None = None
 
 
 class VerifyClip(Struct, frozen=True, tag=True):
@@ -39,6 +53,12 @@ class VerifyClip(Struct, frozen=True, tag=True):
 
 class VerifyUpload(Struct, frozen=True, tag=True):
     """Verify and re-encode a picture that a person brings; answered by a `Picture` without a fingerprint."""
+
+    data: bytes
+
+
+class VerifyMask(Struct, frozen=True, tag=True):
+    """Verify and re-encode a mask that a person brings; answered by the bytes of a PNG."""
 
     data: bytes
 
@@ -73,7 +93,9 @@ class InspectFile(Struct, frozen=True, tag=True):
     data: bytes
 
 
-ImagingTask = VerifyPicture | VerifyClip | VerifyUpload | ConvertPicture | ShrinkPicture | CopyClip | InspectFile
+ImagingTask = (
+    VerifyPicture | VerifyClip | VerifyUpload | VerifyMask | ConvertPicture | ShrinkPicture | CopyClip | InspectFile
+)
 
 
 class Picture(Struct, frozen=True, kw_only=True):

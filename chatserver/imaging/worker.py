@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chatserver.imaging import clips, inspection, pictures, uploads
+from chatserver.imaging import clips, inspection, masks, pictures, uploads
 from chatserver.imaging.protocol import (
     ConvertPicture,
     CopyClip,
@@ -12,6 +12,7 @@ from chatserver.imaging.protocol import (
     InspectFile,
     ShrinkPicture,
     VerifyClip,
+    VerifyMask,
     VerifyPicture,
     VerifyUpload,
 )
@@ -27,12 +28,15 @@ def work(task: bytes) -> Iterator[bytes]:
 
 def _do(task: ImagingTask) -> object:
     match task:
-        case VerifyPicture(data, provenance, requested):
-            return pictures.verify(data, provenance, requested)
+        case VerifyPicture(data, provenance, requested, mask):
+            image = pictures.checked(data, requested)
+            return pictures.finished(image if mask is None else masks.applied(image, mask), provenance)
         case VerifyClip(data, provenance, requested):
             return clips.verify(data, provenance, requested)
         case VerifyUpload(data):
             return uploads.verify(data)
+        case VerifyMask(data):
+            return masks.verify(data)
         case ConvertPicture(png, wanted, provenance, marked):
             return pictures.convert(png, wanted, provenance, marked=marked)
         case ShrinkPicture(png, side, provenance):

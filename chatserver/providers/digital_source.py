@@ -7,6 +7,8 @@ from chatserver.imaging.protocol import DigitalSource
 _ALGORITHMS = frozenset({"sketch"})
 
 
-def digital_source(provider: str) -> DigitalSource:
-    """The term for what the provider of this name makes."""
-    return "algorithmicMedia" if provider in _ALGORITHMS else "trainedAlgorithmicMedia"
+def digital_source(provider: str, *, masked: bool) -> DigitalSource:
+    """The term for what the provider of this name makes; `masked`: it has made a part of a picture."""
+    if provider in _ALGORITHMS:
+        return "compositeSynthetic" if masked else "algorithmicMedia"
+    return "compositeWithTrainedAlgorithmicMedia" if masked else "trainedAlgorithmicMedia"

@@ -30,8 +30,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """What to make, with which seed. Sizes in pixels; None leaves a setting to the model.
 
     `source_asset_id` is the stored picture that this one changes; its bytes travel beside the recipe. `change` is None where
-    there is no source. `strength` is the share of the source that a variation may change, 0 to 1. `enlargement` marks a
-    larger version of a finished picture. `style_before`, `style_after` and `style_without` are the words of the style.
+    there is no source. `strength` is the share of the source that a variation may change, 0 to 1. With `masked`,
+    only the part of it that the generation's mask marks may change, in whatever way it is made. `enlargement` marks a larger
+    version of a finished picture. `style_before`, `style_after` and `style_without` are the words of the style.
     """
 
     prompt: str
@@ -45,6 +46,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     source_asset_id: str | None = None
     change: Change | None = None
     strength: float | None = None
+    masked: bool = False
     enlargement: Enlargement | None = None
     style_before: str | None = None
     style_after: str | None = None

@@ -61,6 +61,6 @@ def _verdict(row: Row, certainty: Certainty, evidence: Evidence, *, changed: boo
         certainty=certainty,
         evidence=evidence,
         made_on=row["made_at"].astimezone(UTC).date(),
-        source=digital_source(row["provider"]),
+        source=digital_source(row["provider"], masked=row["masked"]),
         changed=changed,
     )

@@ -46,7 +46,7 @@ SELECT a.* FROM assets a JOIN users u ON u.id = app_user_id() AND u.status = 'ac
 
 -- name: provenance
 -- How a stored file was made, where it was not uploaded, and the plan of its session.
-SELECT a.origin, g.id AS generation_id, g.provider, g.model, g.prompt, g.seed,
+SELECT a.origin, g.id AS generation_id, g.provider, g.masked, g.model, g.prompt, g.seed,
        COALESCE(g.finished_at, g.created_at) AS made_at, s.plan_id
   FROM assets a JOIN user_sessions s ON s.id = a.session_id
   LEFT JOIN generations g ON g.id = a.generation_id

@@ -43,8 +43,21 @@ SELECT id, width, height FROM generations
 
 -- name: source_asset
 -- A picture to change: of this session, or of any other that the user made or uploaded.
-SELECT id, storage_key FROM assets
+SELECT id, storage_key, width, height FROM assets
  WHERE id = :asset_id AND (session_id = :session_id OR user_id = app_user_id()) AND kind = 'image' AND status = 'stored';
+
+-- name: keep_mask
+-- Keeps a mask with new generations.
+INSERT INTO generation_masks (generation_id, mask) SELECT unnest(:generation_ids::uuid[]), :mask;
+
+-- name: copy_mask
+-- Keeps the mask of a generation with a new version of it.
+INSERT INTO generation_masks (generation_id, mask)
+SELECT :generation_id, mask FROM generation_masks WHERE generation_id = :parent_id;
+
+-- name: mask
+-- Which part of its source a generation may change.
+SELECT mask FROM generation_masks WHERE generation_id = :generation_id;
 
 -- name: picture_of
 -- The stored picture of a generation.
@@ -380,9 +393,11 @@ SELECT session_id, user_id, 'version', client_id FROM removed WHERE client_id IS
 -- A page of a user's generations, for the export.
 SELECT g.id, g.session_id, g.message_id, g.kind, g.status, coalesce(w.prompt, g.prompt) AS prompt,
        coalesce(w.negative_prompt, g.negative_prompt) AS negative_prompt, g.style, g.seed, g.width, g.height, g.steps,
-       g.guidance, g.source_asset_id, g.change, g.strength, g.enlargement, g.style_before, g.style_after, g.style_without,
+       g.guidance, g.source_asset_id, g.change, g.strength, translate(encode(m.mask, 'base64'), E'\n', '') AS mask,
+       g.enlargement, g.style_before, g.style_after, g.style_without,
        g.model, g.provider, g.error_code, g.created_at, g.finished_at, g.withheld
   FROM generations g LEFT JOIN withheld_prompts w ON w.generation_id = g.id
+  LEFT JOIN generation_masks m ON m.generation_id = g.id
  WHERE g.user_id = :user_id AND g.id > :after ORDER BY g.id LIMIT :limit;
 
 -- name: bring_forward

@@ -1,11 +1,27 @@
 // Loads what brings pictures into the composer when it is first asked for: by a file that is pasted or dropped, a
-// picture of the page, one that the address names, or the press on the composer's chip.
+// picture of the page, one that the address names, or the press on the composer's chip; and the brush that marks a part
+// of one.
 import { bus } from "./bus.js"
 import { UNREACHABLE } from "./helpers/api.js"
 import { setFlag } from "./helpers/dom.js"
 
 const chooser = document.querySelector("source-chooser")
+const painter = document.querySelector("mask-painter")
 let loading = null
+let loadingBrush = null
+
+// The part that has been painted before goes on from there.
+async function paintPart() {
+  const { source_asset_id: source, mask } = chooser.closest("form").elements
+  if (!source.value) return
+  try {
+    await (loadingBrush ??= import(painter.dataset.script))
+    await painter.open({ asset: source.value, mask: mask.value })
+  } catch {
+    loadingBrush = null
+    bus.emit("toast", { kind: "files", text: UNREACHABLE, problem: true })
+  }
+}
 
 async function ask(what, subject) {
   try {
@@ -58,7 +74,8 @@ function followAddress() {
   ask("use", { use: asked.get("use"), asset: asked.get("from") })
 }
 
-chooser.addEventListener("source-event", ({ detail }) => bus.emit(...detail))
+for (const each of [chooser, painter]) each.addEventListener("source-event", ({ detail }) => bus.emit(...detail))
+bus.on("paint-part", paintPart)
 chooser.addEventListener("beforetoggle", ({ newState }) => newState === "open" && ask("fill"))
 for (const type of ["dragover", "dragleave", "drop"]) addEventListener(type, onDrag)
 addEventListener("paste", onPaste)

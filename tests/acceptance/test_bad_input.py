@@ -37,6 +37,7 @@ COMMANDS = {
             "source_asset_id": ["x", ID, 7],
             "change": ["variation", "edit", "remix", "", 1],
             "strength": ["1", 0.5, -0.1, 1.1, [], True],
+            "mask": ["", "!", "AAAA", "x" * 43_693, 7, None, True],
         },
     ),
     "generation.cancel": ({"generation_id": ID}, {"generation_id": NAMES}),
@@ -73,7 +74,8 @@ def cases():
 def names(error, field):
     """Whether a refusal names the field, or, of a picture to change, one that it depends on."""
     named = error.get("details", {}).get("field")
-    return error["code"] != "invalid" or named == field or {named, field} <= {"source_asset_id", "change", "strength"}
+    together = {"source_asset_id", "change", "strength", "mask"}
+    return error["code"] != "invalid" or named == field or {named, field} <= together
 
 
 async def post(person, path, text):

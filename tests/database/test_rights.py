@@ -38,6 +38,8 @@ ROWS = {
                   filename, storage_key, thumbnail_key, placeholder)
                  SELECT $1, $2, $3, id, 'image', 'stored', 'image/png', 64, 64, 1, '', 'x.png', 'k', 't', ''
                    FROM generations""",
+    "generation_masks": """(generation_id, mask) SELECT id, '\\x01' FROM generations
+                           WHERE user_id = $2 AND $1::uuid IS NOT NULL""",
     "albums": "(id, user_id, name, cover_id) SELECT $1, $2, 'Ada''s secrets', id FROM assets",
     "album_assets": """(album_id, asset_id, position)
                        SELECT b.id, a.id, 1 FROM albums b, assets a WHERE a.user_id = $2 AND $1::uuid IS NOT NULL""",

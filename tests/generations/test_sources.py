@@ -1,5 +1,7 @@
 """What a picture came from and led to, for who may see it; and which changes are on offer."""
 
+import re
+
 import pytest
 
 from chatserver import ids
@@ -83,5 +85,9 @@ def test_what_no_provider_can_do_is_not_offered_and_its_reason_is_the_tooltip(ch
     menu = draw("generations/_menu.html", composer=prepared, enlarging=enlarging({}))
     viewer = draw("generations/_viewer.html", composer=prepared, enlarging=enlarging({}))
     for page in (menu, viewer):
-        assert page.count('aria-disabled="true"') == len(refused)
+        # A part is changed by either.
+        for change in ("variation", "edit", "part"):
+            disabled = not offered if change == "part" else change in refused
+            [button] = re.findall(rf'<button[^>]*data-use="{change}"[^>]*>', page)
+            assert ('aria-disabled="true"' in button) is disabled
         assert all(words in page for words in refused.values())

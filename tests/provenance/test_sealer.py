@@ -80,8 +80,14 @@ async def test_a_webm_says_it_in_its_tags_and_has_no_manifest(processor, sealer,
 
 
 async def test_the_painter_is_called_an_algorithm_and_everything_else_a_trained_model():
-    assert digital_source("sketch") == "algorithmicMedia"
-    assert digital_source("huggingface") == digital_source("diffusers") == "trainedAlgorithmicMedia"
+    assert digital_source("sketch", masked=False) == "algorithmicMedia"
+    assert digital_source("huggingface", masked=False) == "trainedAlgorithmicMedia"
+    assert digital_source("diffusers", masked=False) == "trainedAlgorithmicMedia"
+
+
+async def test_a_picture_of_which_only_a_part_was_made_is_called_a_composite():
+    assert digital_source("sketch", masked=True) == "compositeSynthetic"
+    assert digital_source("huggingface", masked=True) == "compositeWithTrainedAlgorithmicMedia"
 
 
 async def test_what_pages_show_says_neither_prompt_nor_seed(processor, stored, tmp_path):

@@ -91,6 +91,7 @@ def generation(status: Any = "queued", **changed: Any) -> Generation:
         "source_asset_id": None,
         "change": None,
         "strength": None,
+        "masked": False,
         "enlargement": None,
         "style_before": None,
         "style_after": None,

@@ -208,7 +208,8 @@ class SessionSocket:
         return message
 
     async def generates(self, prompt: str, client_id: str | None = None, **fields: Any) -> dict[str, Any]:
-        body = {"kind": "image", "width": 256, "height": 256, **fields}
+        size = {} if "mask" in fields else {"width": 256, "height": 256}
+        body = {"kind": "image", **size, **fields}
         result = await self.asks("generation.create", client_id=client_id or str(uuid.uuid4()), prompt=prompt, **body)
         message: dict[str, Any] = result["message"]
         return message

@@ -110,6 +110,7 @@ def generation(status: str, kind: str = "image") -> Generation:
         source_asset_id=None,
         change=None,
         strength=None,
+        masked=False,
         enlargement=None,
         style_before=None,
         style_after=None,

@@ -20,7 +20,7 @@ const SLASH = /^\/(image|video)(?:\s+|$)/
 const KEYBOARD = matchMedia("(pointer: fine) and (hover: hover)")
 const HINT = "Enter sends · Shift+Enter breaks"
 const WAITS = "Another prompt waits for credits already. Edit or cancel it first."
-const NO_SOURCE = { source_asset_id: "", change: "", strength: "" }
+const NO_SOURCE = { source_asset_id: "", change: "", strength: "", mask: "" }
 const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
 
 export class MessageComposer extends HTMLElement {
@@ -252,7 +252,9 @@ export class MessageComposer extends HTMLElement {
   }
 
   get #promptPlaceholder() {
-    if (this.mode === "image" && this.#settings.values.change === "edit") return "What should change?"
+    const { change, mask } = this.mode === "image" ? this.#settings.values : {}
+    if (mask) return "What should be there?"
+    if (change === "edit") return "What should change?"
     return NARROW.matches ? LABELS[this.mode] : `${LABELS[this.mode]} you want to see`
   }
 

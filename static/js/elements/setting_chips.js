@@ -8,6 +8,7 @@ import { CHANGES, fieldProblem } from "../models/generation_request.js"
 const TOUCH = matchMedia("(pointer: coarse)") // where focus in a text field covers half of the screen
 const TYPED = {
   source_asset_id: () => "the picture",
+  mask: () => "the part, so that all of it may change",
   negative_prompt: (words) => `without ${words}`,
   seed: (number) => `seed ${number}`,
   steps: (number) => `${number} steps`,
@@ -24,11 +25,16 @@ export class SettingChips extends HTMLElement {
 
   /** Shows what a request for `generation.create` and the fields have chosen. */
   show(request) {
+    this.#showSource(this.querySelector('[data-setting="source"]'), request)
+    this.#showPart(this.querySelector('[data-setting="part"]'), request)
+    for (const chip of this.querySelectorAll("[data-name]")) this.#showTyped(chip, request)
+    if (!request.mask) this.#showChoices(request)
+  }
+
+  #showChoices(request) {
     const pixels = `${request.width} × ${request.height} pixels`
     const longest = String(Math.max(request.width, request.height))
     for (const chip of this.querySelectorAll("[data-label]")) this.#showChoice(chip, longest)
-    this.#showSource(this.querySelector('[data-setting="source"]'), request)
-    for (const chip of this.querySelectorAll("[data-name]")) this.#showTyped(chip, request)
     for (const { value, parentElement } of this.querySelectorAll('[name="size"]')) {
       setFlag(parentElement, "data-local-chosen", value === longest)
     }
@@ -39,6 +45,7 @@ export class SettingChips extends HTMLElement {
     const button = target.closest("[data-action]")
     if (button?.dataset.action === "dice") this.#type("seed", crypto.getRandomValues(new Uint32Array(1))[0])
     if (button?.dataset.action === "remove") this.#remove(button)
+    if (button?.dataset.action === "part") bus.emit("paint-part")
     // Arrow keys choose by a click too, without a button having been pressed.
     if (target.type === "radio" && detail > 0) this.#close(target)
   }
@@ -71,7 +78,9 @@ export class SettingChips extends HTMLElement {
     if (!TOUCH.matches) bus.emit("compose", {})
   }
 
+  // A part goes with its picture.
   #remove(chip) {
+    if (chip.dataset.name === "source_asset_id") this.#type("mask", "")
     this.#type(chip.dataset.name, "")
     this.querySelector('[data-setting="more"]').focus()
   }
@@ -99,6 +108,14 @@ export class SettingChips extends HTMLElement {
     chip.dataset.shown = source ?? ""
     setText(slot(chip, "chosen"), CHANGES[change] ?? "Picture")
     setFlag(chip, "data-local-changed", source)
+  }
+
+  // It has the shape and the size of the picture.
+  #showPart(chip, { source_asset_id: source, mask }) {
+    chip.hidden = !source
+    setText(slot(chip, "chosen"), mask ? "A part" : "Part")
+    setFlag(chip, "data-local-changed", mask)
+    setFlag(this, "data-local-part", mask)
   }
 
   #showTyped(chip, request) {

@@ -52,7 +52,7 @@ export class SourceChooser extends HTMLElement {
     this.#upload(picture)
   }
 
-  /** Fills the composer from a picture of any session: `use` is variation, edit, prompt, seed or everything. */
+  /** Fills the composer from a picture of any session: `use` is variation, edit, part, prompt, seed or everything. */
   async use({ use, asset }) {
     const wanted = ++this.#wanted
     const found = await call("GET", `/assets/${asset}`).catch(({ message }) => this.say(message, true))
@@ -147,7 +147,7 @@ function send(file) {
   return askTwice(() => ask(path, { method: "POST", body: file, headers }))
 }
 
-const source = (asset, change) => ({ source_asset_id: asset, change, strength: "" })
+const source = (asset, change) => ({ source_asset_id: asset, change, strength: "", mask: "" })
 
 // A variation, unless only edits are on offer. What has been typed stays.
 function takeAsSource({ asset }, chooser) {
@@ -170,21 +170,29 @@ function shape({ width, height }) {
   return { ratio, size: String(Math.max(width, height)) }
 }
 
-function everything({ asset, generation }, chooser) {
+// It is edited where that is on offer: what is painted over shall be as the prompt says.
+function changePart(found, chooser) {
+  vary(found, chooser.dataset.part, chooser)
+  chooser.emit("paint-part")
+}
+
+function everything({ asset, generation, mask }, chooser) {
   const { prompt, kind, style, seed, steps, guidance, negative_prompt: without } = generation
   const { source_asset_id: from, change, strength } = generation
-  const typed = { style, seed, steps, guidance, negative_prompt: without, source_asset_id: from, change, strength }
+  const made = { source_asset_id: from, change, strength, mask }
+  const typed = { style, seed, steps, guidance, negative_prompt: without, ...made }
   const settings = Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, String(value ?? "")]))
   chooser.emit("compose", { mode: kind, text: prompt, settings: { ...settings, ...shape(asset) } })
 }
 
 // What can be done with an upload, which has neither prompt nor seed.
-const NEED_NO_GENERATION = new Set(["source", "variation", "edit"])
+const NEED_NO_GENERATION = new Set(["source", "variation", "edit", "part"])
 // By `use`, what is filled in from a picture's details.
 const FILLINGS = {
   source: takeAsSource,
   variation: (found, chooser) => vary(found, "variation", chooser),
   edit: (found, chooser) => vary(found, "edit", chooser),
+  part: changePart,
   prompt: ({ generation }, chooser) => chooser.emit("compose", { mode: generation.kind, text: generation.prompt }),
   seed: ({ generation: { kind, seed } }, chooser) =>
     chooser.emit("compose", { mode: kind, settings: { seed: String(seed) } }),

@@ -34,8 +34,15 @@ export function generationRequest(kind, prompt, data) {
   if (kind === "image" && data.get("source_asset_id")) {
     for (const name of ["source_asset_id", "change"]) fields[name] = data.get(name)
     if (data.get("strength")) fields.strength = Number(data.get("strength"))
+    if (data.get("mask")) takePart(fields, data.get("mask"))
   }
   return fields
+}
+
+// The size is that of the picture of which a part is changed.
+function takePart(fields, mask) {
+  for (const name of ["width", "height"]) delete fields[name]
+  fields.mask = mask
 }
 
 /** What is done to a picture that another one starts from, as buttons and chips say it. */
@@ -63,7 +70,8 @@ export function problems(request, { expired, mayGenerate, balance, maxCount, pla
 
 /** What is wrong with what was typed as one setting, or an empty string. */
 export function fieldProblem(name, value) {
-  if (!NUMBERS[name]) return textProblem("What to leave out", value ?? "")
+  if (name === "negative_prompt") return textProblem("What to leave out", value ?? "")
+  if (!NUMBERS[name]) return "" // it was not typed
   const [what, least, most, fraction] = NUMBERS[name]
   const inRange = value >= least && value <= most && (fraction || Number.isInteger(value))
   if (value === undefined || inRange) return ""

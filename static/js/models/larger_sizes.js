@@ -4,9 +4,12 @@ import { setText, slot } from "../helpers/dom.js"
 
 const SIDES = [768, 1024, 1536, 2048, 3072, 4096]
 
-/** Fills `place` for a card: a button for each size that the plan allows, under the words that say what will happen. */
-export function showLargerSizes(place, { kind, width, height, provider }) {
-  const redrawn = provider === place.dataset.redrawnBy
+/**
+ * Fills `place` for a card: a button for each size that the plan allows, under the words that say what will happen. A
+ * picture of which only a part was made (`part`) cannot be drawn again.
+ */
+export function showLargerSizes(place, { kind, width, height, provider, part }) {
+  const redrawn = provider === place.dataset.redrawnBy && part === undefined
   const sides = kind === "image" ? largerSides(Math.max(width, height), Number(place.dataset.largest)) : []
   place.hidden = !sides.length || !(redrawn || place.hasAttribute("data-enlarges"))
   slot(place, "redrawn").hidden = !redrawn
