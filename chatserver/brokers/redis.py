@@ -115,17 +115,20 @@ class RedisBroker:
 
     async def _keep_connected(self, part: RedisSubscriber | RedisPublisher) -> None:
         """Runs the publisher or the subscriber over a connection, and over a new one whenever it breaks."""
-        pause = MIN_PAUSE_SECONDS
+        loop, pause = asyncio.get_running_loop(), MIN_PAUSE_SECONDS
         while True:
+            began = loop.time()
             try:
                 async with self._connected() as connection:
-                    pause = MIN_PAUSE_SECONDS
                     await part.run(connection)
             except (OSError, RedisError) as error:
                 log.warning("broker.redis_away", part=type(part).__name__, error=type(error).__name__)
             except Exception:
                 log.exception("broker.connection_failed", part=type(part).__name__)
             part.disconnected()
+            # A connection that is made and refused at its first command, as to a user without rights, is no success.
+            if loop.time() - began > CONNECT_SECONDS:
+                pause = MIN_PAUSE_SECONDS
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+import redis.asyncio as redis_client
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
@@ -270,6 +271,30 @@ async def test_a_process_starts_without_redis_and_joins_later(redis_again):
     await until(lambda: node.lost == ["session"])
     await node.broker.check()
     await node.broker.close()
+
+
+async def test_a_redis_that_refuses_each_command_is_asked_once_a_second(redis_server):
+    url = redis_server.url.replace("redis://", "redis://mute:mute@")
+    admin = redis_client.from_url(redis_server.url)
+    await admin.execute_command("ACL", "SETUSER", "mute", "on", ">mute", "~*", "&*", "+@all", "-@pubsub")
+    broker = brokers.open_broker(Config(redis_url=url))
+    with capture_logs() as lines:
+        await broker.start(lambda _: None, lambda _: None)
+        broker.subscribe("session:1")
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while len(refusals := [line for line in lines if line["event"] == "broker.redis_away"]) < 12:
+                    await asyncio.sleep(0.1)
+            began = time.monotonic()
+            before = len(refusals)
+            await asyncio.sleep(3)  # the span that is counted
+            more = len([line for line in lines if line["event"] == "broker.redis_away"]) - before
+            # Half a second to a second lies between two of the subscriber; the publisher has nothing to say.
+            assert more <= 2 * (time.monotonic() - began) + 1
+        finally:
+            await broker.close()
+            await admin.execute_command("ACL", "DELUSER", "mute")
+            await admin.aclose()
 
 
 async def test_the_queue_is_bounded_and_keeps_the_newest(monkeypatch):
