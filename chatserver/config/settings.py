@@ -6,6 +6,7 @@ beside it, and a wrong value stops the start with one line that names it.
 
 import dataclasses
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -180,7 +181,9 @@ class Config:
     seller_name: str = _setting("", "Who sells, on receipts; empty for SITE_NAME.")
     seller_address: str = _setting("", "The seller's postal address, on receipts.")
     seller_tax_id: str = _setting("", "The seller's tax id, such as a GSTIN, on receipts.")
-    tax_percent: int = _setting(0, "The tax that prices include, in percent, on receipts.", minimum=0, maximum=100)
+    tax_percent: Decimal = _setting(
+        Decimal(0), "The tax that prices include, in percent, such as 18 or 8.1, on receipts.", minimum=0, maximum=100
+    )
     default_plan: str = _setting(
         "", "The plan that is marked, and started for a first picture: its id; empty for the middle one on offer."
     )

@@ -7,6 +7,7 @@ import types
 import typing
 import unicodedata
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +59,8 @@ def parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
         return _parse_bool(name, text)
     if kind is int:
         return _parse_int(name, text, field.metadata["minimum"], field.metadata["maximum"])
+    if kind is Decimal:
+        return _parse_decimal(name, text, field.metadata["minimum"], field.metadata["maximum"])
     if kind is Timing:
         return timing.parse(text)
     if kind is Path:
@@ -119,6 +122,14 @@ def _parse_int(name: str, text: str, minimum: int | None, maximum: int | None) -
     if value > (largest := _MAX_INT if maximum is None else maximum):
         raise ConfigurationError(f"{name} is {value}; it must be at most {largest}.")
     return value
+
+
+def _parse_decimal(name: str, text: str, minimum: int, maximum: int) -> Decimal:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text, re.ASCII) or not minimum <= Decimal(text) <= maximum:
+        raise ConfigurationError(
+            f"{name} is {shown(text)}; it must be a number from {minimum} to {maximum}, such as 18 or 8.1."
+        )
+    return Decimal(text)
 
 
 def shown(text: str) -> str:

@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
+        ({"TAX_PERCENT": "8,1"}, "TAX_PERCENT is '8,1'; it must be a number from 0 to 100, such as 18 or 8.1."),
+        ({"TAX_PERCENT": "-1"}, "TAX_PERCENT is '-1'; it must be a number from 0 to 100, such as 18 or 8.1."),
         ({"PORT": "eight"}, "PORT is 'eight'; it must be a whole number."),
         ({"PORT": "70000"}, "PORT is 70000; it must be at most 65535."),
         ({"CHECKOUT": "free"}, "CHECKOUT names 'free'; it must be of: stripe, razorpay, instant, manual, codes."),

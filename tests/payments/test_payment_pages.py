@@ -24,7 +24,7 @@ async def shop(database_url, emulator, tmp_path_factory):
         tmp_path_factory.mktemp("shop"),
         database_url,
         emulator.url,
-        TAX_PERCENT="18",
+        TAX_PERCENT="18.5",
     ) as product:
         yield product
 
@@ -86,7 +86,7 @@ async def test_a_signed_report_grants_and_the_operator_gives_the_money_back(shop
             assert await reports(shop, "paypal", headers, body) == 404
             assert await reports(shop, name, headers, body) == 200
             receipt = await person.visit(f"/orders/{row['id']}")
-            assert "₹15.10" in receipt.text
+            assert "₹15.46" in receipt.text
             assert "Test mode" in receipt.text
             assert (await operator.visit(f"/orders/{row['id']}")).status == 404
             action = f"/admin/orders/{row['id']}/refund"
