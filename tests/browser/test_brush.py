@@ -215,6 +215,24 @@ async def test_with_a_finger_on_a_phone(browser: Any, prepared: Prepared) -> Non
         assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize(("width", "height"), [(844, 390), (568, 320), (320, 568), (1280, 800)])
+async def test_the_picture_has_the_window_and_the_bar_is_whole(
+    browser: Any, prepared: Prepared, width: int, height: int
+) -> None:
+    touch = {"has_touch": True, "is_mobile": True} if width < 1000 else {}
+    async with signed_in(browser, prepared.ada, viewport={"width": width, "height": height}, **touch) as visitor:
+        page = await prepared.open(visitor, "edit")
+        await page.click(PART)
+        box = await opened(page)
+        # As high, or as wide, as what the bar and its words leave.
+        assert box["height"] >= 0.75 * height or box["width"] >= 0.9 * width
+        for part in await page.locator(f"{BRUSH} .brush__bar :is(.button, input, p)").all():
+            place = await part.bounding_box()
+            assert place is not None
+            assert place["x"] >= 0 and place["x"] + place["width"] <= width
+            assert place["y"] >= 0 and place["y"] + place["height"] <= height
+
+
 async def touch(page: Page, box: dict[str, float], *places: tuple[float, float]) -> None:
     client = await page.context.new_cdp_session(page)
     for number, (x, y) in enumerate(places):
@@ -247,8 +265,8 @@ async def test_what_was_painted_is_erased_taken_back_cleared_and_goes_with_its_p
     await expect(page.locator(SHARE)).to_have_text(painted or "")
     # What is closed with nothing painted marks nothing; what was painted before is there again.
     await page.keyboard.press("Escape")
-    mask = await page.evaluate(MASK)
-    assert mask
+    await expect(page.locator(PART)).to_have_text("A part")
+    assert await page.evaluate(MASK)
     await page.click(PART)
     await opened(page)
     await expect(page.locator(SHARE)).to_have_text(painted or "")
@@ -276,6 +294,7 @@ async def test_a_picture_that_does_not_come_is_told_and_the_part_that_was_painte
     await page.click(PART)
     await drag(page, await opened(page), (0.3, 0.3), (0.6, 0.3))
     await page.keyboard.press("Escape")
+    await expect(page.locator(PART)).to_have_text("A part")
     mask = await page.evaluate(MASK)
     await page.route("**/files/*/1024.webp", lambda route: route.abort())
     await page.click(PART)
