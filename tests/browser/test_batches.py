@@ -101,6 +101,12 @@ COVERED = """() => {
   return [...over.map((part) => part.className), ...(outside ? ['the edge'] : []), ...(shown.width < 40 ? ['none'] : [])]
 }"""
 
+# Its buttons that one would have to scroll to.
+BEYOND = """() => [...document.querySelectorAll('dialog.viewer .viewer__bar .button')].filter((each) => {
+  const { left, right, top, bottom } = each.getBoundingClientRect()
+  return each.checkVisibility() && (left < 0 || top < 0 || right > innerWidth + 1 || bottom > innerHeight + 1)
+}).map((each) => each.title)"""
+
 
 class Gallery(NamedTuple):
     """A session with all batches and a clip, its owner and the owner's socket."""
@@ -268,6 +274,7 @@ async def test_the_lightbox_walks_through_pictures_and_clips_and_covers_none(pag
             if await viewer.locator('[data-slot="panel"]').is_visible() != panel:
                 await page.keyboard.press("i")
             assert await page.evaluate(COVERED) == [], (width, height, panel)
+            assert await page.evaluate(BEYOND) == [], (width, height, panel)
     await resize(page, 1280, 800)
     await expect(viewer.locator(".viewer__thumbnail")).to_have_count(total)
     await viewer.locator(".viewer__thumbnail").last.click()
