@@ -25,4 +25,4 @@ async def test_a_picture_that_nothing_here_can_change_has_no_button_for_it(datab
             assert 'data-refused="variation edit"' in page
             assert "use=prompt" in details
             assert not re.search("use=(variation|edit)", details)
-            assert len(re.findall('<s title="[^"]+">', details)) == 2, "each with its reason"
+            assert len(re.findall('<s title="[^"]+">', details)) == 3, "each with its reason"
