@@ -57,7 +57,7 @@ OUTLINE = """() => {
 }"""
 # What the sidebar counts; not the clocks.
 NUMBERS = """() => [...document.querySelectorAll('#details credit-balance, #details session-stats strong')]
-  .map((each) => each.textContent.replace(/next\\sin\\s.*/, '').replace(/\\s+/g, ' '))"""
+  .map((each) => each.textContent.replace(/next in .*/, '').replace(/\\s+/g, ' '))"""
 
 STREAMING = 'chat-message[data-status="streaming"] [data-slot="text"]'
 

@@ -4,7 +4,7 @@ import { slot, setText } from "../helpers/dom.js"
 import { everySecond, formatClock, formatDuration, secondsUntil } from "../helpers/time.js"
 import { socket } from "../socket.js"
 
-const NO_BREAK = "\u00a0" // a line ends between two facts, never within one
+const SEPARATOR = " · "
 
 export class CreditBalance extends HTMLElement {
   #subscriptions = []
@@ -43,9 +43,16 @@ export class CreditBalance extends HTMLElement {
     const parts = [brief && spent ? "0 left" : `${left} of ${limit} left`]
     if (Number(held) && !brief) parts.push(`${held} held`)
     if ((spent || !brief) && Number(left) < Number(limit) && wait > 0) parts.push(`next in ${formatDuration(wait)}`)
-    setText(slot(this, "words"), parts.map((part) => part.replaceAll(" ", NO_BREAK)).join(" · "))
+    const words = slot(this, "words")
+    if (words.textContent !== parts.join(SEPARATOR)) words.replaceChildren(...parts.flatMap(asFact))
     this.title = next && Number(left) === 0 ? `The next credit comes at ${formatClock(next)}` : ""
   }
+}
+
+// A line ends between two facts, never within one.
+function asFact(text, index) {
+  const fact = Object.assign(document.createElement("span"), { className: "balance__fact", textContent: text })
+  return index ? [SEPARATOR, fact] : [fact]
 }
 
 defineLater("beside", "credit-balance", CreditBalance)
