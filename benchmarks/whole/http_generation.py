@@ -19,14 +19,14 @@ from tests.support.people import run_sql
 from tests.support.product import Product
 from tests.support.story import ApiUser
 
-PEOPLE, CREDITS, AT_ONCE, COUNTED = 50, 15, 8, 12
+PEOPLE, CREDITS, AT_ONCE, COUNTED = 50, 15, 16, 12
 GOAL = 500
 Place = tuple[ApiUser, str]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def measure(house: House) -> list[Measurement]:
-    """The rate with eight at once, the CPU of one, and what one says to Postgres. Afterwards the books are read."""
+    """The rate with sixteen at once, the CPU of one, and what one says to Postgres. Afterwards the books are read."""
     places = [await _place(house) for _ in range(PEOPLE)]
     bare = [await floor.transactions(house, 200) for _ in range(3)]
     await _spend(house.product, [await _place(house)], 1)  # plans are made
