@@ -12,17 +12,9 @@ import pytest
 from PIL import Image
 
 from chatserver.errors import BadBytes, BlackedOut, NotAsOrdered
-from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
 
 PROVENANCE = samples.provenance(prompt="Waves at dusk, 波", seed=9, model="Sketch (built in)")
-
-
-@pytest.fixture(scope="module")
-async def processor():
-    opened = ImageProcessor(size=1)
-    yield opened
-    await opened.close()
 
 
 KINDS = {"webm": ("webm", "libvpx-vp9"), "webm-vp8": ("webm", "libvpx"), "mp4": ("mp4", "libx264")}

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from chatserver.imaging import profiles
-from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
 
 PROVENANCE = samples.provenance()
@@ -19,13 +18,6 @@ LINEAR_GREY = profiles.of_gamma(1.0, (), is_grey=True)
 LINEAR, SHOWN = 55, 128
 SRGB_POINTS = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 P3_POINTS = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
-
-
-@pytest.fixture(scope="module")
-async def processor():
-    processor = ImageProcessor(size=1)
-    yield processor
-    await processor.close()
 
 
 async def pixel(processor, data, *, upload=False):

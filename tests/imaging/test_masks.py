@@ -7,21 +7,12 @@ import pytest
 from PIL import Image
 
 from chatserver.errors import BadBytes, BlackedOut
-from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Mask
 from tests.imaging import samples
 from tests.imaging.samples import encoded
 from tests.support.masks import mask, pixels
 
 MADE = samples.provenance()
-
-
-@pytest.fixture(scope="module")
-async def processor():
-    opened = ImageProcessor(size=1)
-    await opened.start()
-    yield opened
-    await opened.close()
 
 
 def noise(size, mode="RGB") -> bytes:

@@ -6,19 +6,11 @@ import zlib
 import pytest
 from PIL import Image, PngImagePlugin
 
-from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
 
 PROVENANCE = samples.provenance()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
 LONG = b"x" * 3 * 1024**2
-
-
-@pytest.fixture(scope="module")
-async def processor():
-    processor = ImageProcessor(size=1)
-    yield processor
-    await processor.close()
 
 
 @pytest.mark.parametrize(

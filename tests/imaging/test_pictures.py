@@ -24,14 +24,6 @@ from tests.imaging import samples
 PROVENANCE = samples.provenance(prompt="A sunset — naïve, 日没 🌇", seed=42, model="Sketch (built in)")
 
 
-@pytest.fixture(scope="module")
-async def processor():
-    opened = ImageProcessor(size=1)
-    await opened.start()
-    yield opened
-    await opened.close()
-
-
 def opened(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     image.load()

@@ -12,18 +12,9 @@ import pytest
 from PIL import Image
 
 from chatserver.errors import BadBytes
-from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
 
 GPS, ORIENTATION, MAKE = 0x8825, 0x0112, 0x010F
-
-
-@pytest.fixture(scope="module")
-async def processor():
-    opened = ImageProcessor(size=1)
-    await opened.start()
-    yield opened
-    await opened.close()
 
 
 def opened(data: bytes) -> Image.Image:
