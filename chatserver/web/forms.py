@@ -137,11 +137,12 @@ async def read_upload(request: Request, name: str) -> bytes:
 
 class Notice(msgspec.Struct, frozen=True):
     """One sentence for the next page: what was done, or why not. `at` is the id of the section that shows it; without
-    one it stands at the top."""
+    one it stands at the top. With `path` only that page shows it, as other tabs of the browser may load anew before."""
 
     text: str
     kind: Literal["done", "problem"] = "done"
     at: str = ""
+    path: str = ""
 
 
 def redirect(
@@ -151,6 +152,13 @@ def redirect(
     response = RedirectResponse(local_path(path) + (f"#{at}" if at else ""), status_code=303)
     if notice:
         set_notice(request, response, Notice(notice, kind, at))
+    return response
+
+
+def redirect_signed_out(request: Request, notice: str) -> Response:
+    """Redirects (303) to the first page after a sign-in has ended, with a notice that no other tab shows in its place."""
+    response = RedirectResponse("/", status_code=303)
+    set_notice(request, response, Notice(notice, path="/"))
     return response
 
 
@@ -164,7 +172,7 @@ def local_path(path: str, otherwise: str = "/") -> str:
 def set_notice(request: Request, response: Response, notice: Notice) -> None:
     """Stores a notice in a signed cookie until the next page shows it."""
     site = site_of(request)
-    value = _signer(site).dumps([notice.text, notice.kind, notice.at])
+    value = _signer(site).dumps(msgspec.structs.astuple(notice))
     cookies.write(response, site.config, NOTICE_COOKIE, str(value), seconds=NOTICE_SECONDS)
 
 
@@ -175,9 +183,10 @@ def notice_of(request: Request) -> Notice | None:
     if value is None:
         return None
     try:
-        return msgspec.convert(dict(zip(("text", "kind", "at"), _signer(site).loads(value), strict=True)), Notice)
+        notice = msgspec.convert(dict(zip(Notice.__struct_fields__, _signer(site).loads(value), strict=True)), Notice)
     except (BadSignature, msgspec.ValidationError, ValueError, TypeError):
         return None
+    return notice if notice.path in {"", request.url.path} else None
 
 
 def _signer(site: Site) -> URLSafeSerializer:

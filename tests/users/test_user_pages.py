@@ -161,6 +161,10 @@ async def test_signing_out_ends_it_on_the_server_too(server, database):
     assert (answer.status, answer.headers["Location"]) == (303, "/")
     assert not await is_in(browser)
     assert (await browser.call("GET", "/users/me", Cookie=f"chatserver={kept}"))[0] == 401
+    # Another tab may load anew before this one: it leaves the notice to the page where one has signed out.
+    assert "You are signed out." not in (await browser.visit("/sign-up")).text
+    assert "You are signed out." in (await browser.visit("/")).text
+    assert "You are signed out." not in (await browser.visit("/")).text
 
 
 @pytest.mark.parametrize(("action", "fields"), [("/sign-out", {}), ("/settings/delete", {"delete_password": PASSWORD})])
