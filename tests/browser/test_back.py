@@ -66,8 +66,7 @@ async def test_who_has_signed_out_does_not_see_it_again_on_the_way_back(product,
             await leave(page, product)
         settings = await visitor.open("/settings")
         await settings.evaluate("() => document.querySelector('form[action=\"/sign-out\"]').requestSubmit()")
-        # Not by the notice: another tab, which loads anew when the sign-in ends, may be the next page and show it.
-        await expect(settings.get_by_role("link", name="Sign in").first).to_be_visible()
+        await expect(settings.get_by_text("You are signed out.")).to_be_visible()
         for page, path in ((chat, f"/sessions/{session['id']}"), (gallery, "/gallery")):
             await page.evaluate("() => history.back()")
             await page.wait_for_url(f"**/sign-in?next={path}")
