@@ -40,7 +40,7 @@ def pytest_runtest_makereport(call):
 
 
 def pytest_collection_finish():
-    """Keeps what the 7,000 tests are made of out of every later collection: one would take 0.24 s of a test's processor
+    """Keeps what all tests are made of out of every later collection: one would take 0.24 s of a test's processor
     time, and some tests are about a tenth of a second of it."""
     gc.collect()
     gc.freeze()
