@@ -31,6 +31,7 @@ import "./elements/remove_member.js"
 import "./elements/session_deletion.js"
 import "./elements/chat_room.js"
 import { installServiceWorker } from "./helpers/service_worker.js"
+import { keepPresses } from "./helpers/steady_presses.js"
 import { guardViewer } from "./helpers/viewer_guard.js"
 import "./accent.js"
 import "./announcements.js"
@@ -40,4 +41,5 @@ import "./lightbox.js"
 import "./sources.js"
 
 guardViewer()
+keepPresses()
 installServiceWorker()

@@ -198,3 +198,62 @@ async def lose_writer(database_url: str, session_id: str) -> None:
         session_id,
     )
     await connection.close()
+
+
+async def moved_down(page, since: float) -> None:
+    await page.wait_for_function(
+        "(since) => document.querySelector('[data-action=\"stop\"]').getBoundingClientRect().top > since + 60",
+        arg=since,
+    )
+
+
+@pytest.mark.parametrize("pointer", ["mouse", "finger"])
+async def test_a_press_on_stop_holds_while_the_reply_moves_the_button_away(
+    emulated_product, emulator, browser, pointer
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    begins, goes_on = threading.Event(), threading.Event()
+    lines = "".join(f"Line {number}.\n\n" for number in range(8))
+    waits = {"0.": begins, "Last": goes_on}
+    emulator.script("chat", [Stream(f"Begun.\n\n{lines}\n\nLast words.", waits=waits)])
+    async with signed_in(browser, ada, has_touch=pointer == "finger") as visitor:
+        page = await visitor.open_session(session)
+        await say(page, "Tell me")
+        reply = page.locator('chat-message[data-author-kind="assistant"]')
+        await expect(reply.locator(".message__text")).to_contain_text("Begun.")
+        box = await reply.get_by_role("button", name="Stop").bounding_box()
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        touch = await page.context.new_cdp_session(page)
+        if pointer == "mouse":
+            await page.mouse.move(**place)
+            await page.mouse.down()
+        else:
+            await touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
+        begins.set()
+        await moved_down(page, box["y"])
+        if pointer == "mouse":
+            await page.mouse.up()
+        else:
+            await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        await expect(reply).to_have_attribute("data-status", "done")
+        goes_on.set()
+        await expect(reply.locator(".message__text")).not_to_contain_text("Last words")
+
+
+async def test_a_pointer_that_is_drawn_off_a_button_presses_nothing(emulated_product, emulator, browser) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    goes_on = threading.Event()
+    emulator.script("chat", [Stream("Begun in some words.\n\nLast words.", waits={"Last": goes_on})])
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        await say(page, "Tell me")
+        reply = page.locator('chat-message[data-author-kind="assistant"]')
+        await expect(reply.locator(".message__text")).to_contain_text("Begun in some")
+        await reply.get_by_role("button", name="Stop").hover()
+        await page.mouse.down()
+        await reply.locator(".message__text").hover(force=True)
+        await page.mouse.up()
+        goes_on.set()
+        await expect(reply.locator(".message__text")).to_contain_text("Last words.")

@@ -18,6 +18,7 @@ import "../elements/waiting_prompt.js"
 import { finishDeletions } from "../helpers/deletions.js"
 import { refreshKeptLists } from "../helpers/kept_lists.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
+import { keepPresses } from "../helpers/steady_presses.js"
 import { guardSubmits } from "../helpers/submit_guard.js"
 import { keepForms } from "../helpers/unsent_forms.js"
 import { guardViewer } from "../helpers/viewer_guard.js"
@@ -27,6 +28,7 @@ adoptPrompt()
 guardSubmits()
 keepForms()
 guardViewer()
+keepPresses()
 finishDeletions()
 refreshKeptLists()
 installServiceWorker()
