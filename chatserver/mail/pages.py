@@ -38,7 +38,7 @@ async def ask(request: Request) -> Response:
         await mail.ask_for_reset(state.database, form.text("email"), visitor)
     except ChatserverError as error:
         return form_pages.page(request, "mail/forgot.html", {"form": form_pages.refuse(form, error)}, error)
-    return forms.redirect(request, "/sign-in", notice=ANSWER)
+    return forms.redirect(request, "/sign-in" if current_viewer(request) is None else "/sessions", notice=ANSWER)
 
 
 # The address of an account -----------------------------------------------------------------------------------------

@@ -180,11 +180,8 @@ def sign_in_path(request: Request) -> str:
 
 
 def _to_sign_in(request: Request) -> Response:
-    response = RedirectResponse(sign_in_path(request), status_code=303)
-    if _is_form(request):
-        notice = "You were signed out meanwhile, so nothing was changed. Sign in, then send the form again."
-        forms.set_notice(request, response, forms.Notice(notice, "problem"))
-    return response
+    notice = "You were signed out meanwhile, so nothing was changed. Sign in, then send the form again."
+    return forms.redirect(request, sign_in_path(request), notice=notice if _is_form(request) else "", kind="problem")
 
 
 def _is_form(request: Request) -> bool:

@@ -12,6 +12,7 @@ A page that shows an empty form gives its template `{"form": forms.Form()}`.
 
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -137,28 +138,23 @@ async def read_upload(request: Request, name: str) -> bytes:
 
 class Notice(msgspec.Struct, frozen=True):
     """One sentence for the next page: what was done, or why not. `at` is the id of the section that shows it; without
-    one it stands at the top. With `path` only that page shows it, as other tabs of the browser may load anew before."""
+    one it stands at the top. `address` is the path and query of that page: other tabs of the browser, which may load a
+    page before it, leave the notice alone."""
 
     text: str
+    address: str
     kind: Literal["done", "problem"] = "done"
     at: str = ""
-    path: str = ""
 
 
 def redirect(
     request: Request, path: str, *, notice: str = "", kind: Literal["done", "problem"] = "done", at: str = ""
 ) -> Response:
     """Redirects (303) to one of our own pages after a form, with a notice to show there, in the section `at` if given."""
-    response = RedirectResponse(local_path(path) + (f"#{at}" if at else ""), status_code=303)
+    path = local_path(path)
+    response = RedirectResponse(path + (f"#{at}" if at else ""), status_code=303)
     if notice:
-        set_notice(request, response, Notice(notice, kind, at))
-    return response
-
-
-def redirect_signed_out(request: Request, notice: str) -> Response:
-    """Redirects (303) to the first page after a sign-in has ended, with a notice that no other tab shows in its place."""
-    response = RedirectResponse("/", status_code=303)
-    set_notice(request, response, Notice(notice, path="/"))
+        _set_notice(request, response, Notice(notice, path, kind, at))
     return response
 
 
@@ -169,15 +165,17 @@ def local_path(path: str, otherwise: str = "/") -> str:
     return path
 
 
-def set_notice(request: Request, response: Response, notice: Notice) -> None:
-    """Stores a notice in a signed cookie until the next page shows it."""
+def _set_notice(request: Request, response: Response, notice: Notice) -> None:
+    """Stores a notice in a signed cookie until its page shows it."""
     site = site_of(request)
     value = _signer(site).dumps(msgspec.structs.astuple(notice))
     cookies.write(response, site.config, NOTICE_COOKIE, str(value), seconds=NOTICE_SECONDS)
 
 
 def notice_of(request: Request) -> Notice | None:
-    """The notice for this page, or None."""
+    """The notice for this page, or None; not where a script of an open page asks for it, to bring itself up to date."""
+    if request.headers.get("sec-fetch-mode", "navigate") != "navigate":
+        return None
     site = site_of(request)
     value = cookies.read(request, site.config, NOTICE_COOKIE)
     if value is None:
@@ -186,7 +184,13 @@ def notice_of(request: Request) -> Notice | None:
         notice = msgspec.convert(dict(zip(Notice.__struct_fields__, _signer(site).loads(value), strict=True)), Notice)
     except (BadSignature, msgspec.ValidationError, ValueError, TypeError):
         return None
-    return notice if notice.path in {"", request.url.path} else None
+    return notice if _is_page(request, notice.address) else None
+
+
+def _is_page(request: Request, address: str) -> bool:
+    """Whether this is the page at the address; browsers may write the same one with other escapes."""
+    here, there = request.url, urlsplit(address)
+    return (unquote(here.path), unquote(here.query)) == (unquote(there.path), unquote(there.query))
 
 
 def _signer(site: Site) -> URLSafeSerializer:

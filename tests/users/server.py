@@ -123,8 +123,8 @@ class Browser:
     def __init__(self, client: aiohttp.ClientSession) -> None:
         self.client = client
 
-    async def visit(self, path: str, *, follow: bool = True) -> Answer:
-        async with self.client.get(path, allow_redirects=follow) as response:
+    async def visit(self, path: str, *, follow: bool = True, **headers: str) -> Answer:
+        async with self.client.get(path, headers=headers, allow_redirects=follow) as response:
             return Answer(response, await response.text())
 
     async def post(self, path: str, data: Any, *, follow: bool = False, **headers: str) -> Answer:

@@ -235,7 +235,7 @@ async def delete_account(request: Request) -> Response:
         return await own.page(
             refused={"delete": form_pages.refuse(form, error, {"current_password": "delete_password"})}, error=error
         )
-    response = forms.redirect_signed_out(request, "Your account is deleted. Thank you for having been here.")
+    response = forms.redirect(request, "/", notice="Your account is deleted. Thank you for having been here.")
     request_identity.clear_cookie(response, own.state.config)
     return response
 

@@ -132,7 +132,7 @@ async def sign_out(request: Request) -> Response:
         await forms.read(request)
     if viewer is not None and viewer.via == "cookie":
         await state.database.run_as(viewer.id, users.sign_out, viewer)
-    response = forms.redirect_signed_out(request, "You are signed out.")
+    response = forms.redirect(request, "/", notice="You are signed out.")
     request_identity.clear_cookie(response, state.config)
     return response
 
