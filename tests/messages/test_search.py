@@ -27,6 +27,12 @@ async def found(database, user, query):
     return [each.title for each in result.sessions], [each.excerpt for each in result.messages]
 
 
+async def is_found_by_words(database, text, query):
+    """Whether the gallery and the history of prompts would find a prompt."""
+    [row] = await run_sql(database, "SELECT words_of($1, $2) @@ all_words($1, $3) AS found", ids.new(), text, query)
+    return bool(row["found"])
+
+
 async def test_titles_and_messages_that_have_all_words_are_found_in_any_case_and_order(database, ada):
     session = await make_session(database, ada, "pro", title="Posters for the Harbour")
     await make_session(database, ada, "pro", title="Foxes")
@@ -81,6 +87,7 @@ async def test_a_letter_with_a_mark_is_found_in_either_form_of_unicode(database,
 async def test_words_are_found_as_people_type_them(database, ada, text, query):
     await says(database, ada, await make_session(database, ada, "pro", title=text), text)
     assert await found(database, ada, query) == ([text], [text])
+    assert await is_found_by_words(database, text, query)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +97,7 @@ async def test_words_are_found_as_people_type_them(database, ada, text, query):
 async def test_what_was_typed_is_not_more_than_what_stands_there(database, ada, text, query):
     await says(database, ada, await make_session(database, ada, "pro", title=text), text)
     assert await found(database, ada, query) == ([], [])
+    assert not await is_found_by_words(database, text, query)
 
 
 @pytest.mark.parametrize("unit", ["\u200b", "\u0301", "e", "e\u0301", "\u05be", "ss", "\u00ad", "ａ", "ガ", "'"])
