@@ -27,17 +27,19 @@ class SessionDeleted(Event, frozen=True, kw_only=True, tag="session.deleted"):
 
 
 class UsualDuration(Struct, frozen=True):
-    """The median seconds of the latest pictures or clips of one kind, model and size in pixels (width times height)."""
+    """The median seconds of the latest pictures or clips of one kind, model, size in pixels (width times height) and number
+    of steps (None: as many as the model takes by itself)."""
 
     kind: Literal["image", "video"]
     model: str
     pixels: int
     seconds: float
+    steps: int | None = None
 
 
 class StatsChanged(Event, frozen=True, kw_only=True, tag="stats"):
-    """Counts of the session, the median seconds of a picture, those of each kind, model and size of which enough were made
-    lately, the queue's length, and the session's open sockets.
+    """Counts of the session, the median seconds of the most usual picture, those of each kind, model, size and number of
+    steps of which enough were made lately (the most usual first), the queue's length, and the session's open sockets.
 
     `queued` and `rendering` count the session's own pictures and clips that are not finished; `queue_length` everybody's.
     """

@@ -318,10 +318,23 @@ SELECT a.*, EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND 
   FROM assets a WHERE a.generation_id = ANY(:generation_ids::uuid[]) AND a.status = 'stored' ORDER BY a.id;
 
 -- name: usual_wait
--- The median seconds of the last fifty done generations of any kind, from which waiting times are estimated.
-SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
-  FROM (SELECT finished_at, started_at FROM generations WHERE status = 'done'
-         ORDER BY finished_at DESC LIMIT 50) AS recent;
+-- The seconds that each of those that wait and are being made takes, on average, from which waiting times are estimated: the
+-- median of the alike ones among the last 200, or else of all of their kind; where neither is known it counts for nothing.
+WITH recent AS (
+  SELECT kind, model, width * height AS pixels, steps, extract(epoch FROM finished_at - started_at) AS seconds
+    FROM generations WHERE status = 'done' AND started_at IS NOT NULL ORDER BY finished_at DESC LIMIT 200
+), alike AS (
+  SELECT kind, model, pixels, steps, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds
+    FROM recent GROUP BY kind, model, pixels, steps
+), of_kind AS (
+  SELECT kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds FROM recent GROUP BY kind
+), asked AS (
+  SELECT kind, model, width * height AS pixels, steps, count(*) AS number FROM generations
+   WHERE status IN ('queued', 'model-loading', 'rendering') GROUP BY 1, 2, 3, 4
+)
+SELECT sum(w.number * coalesce(a.seconds, k.seconds)) / sum(w.number) FILTER (WHERE k.seconds IS NOT NULL)
+  FROM asked w LEFT JOIN of_kind k ON k.kind = w.kind
+  LEFT JOIN alike a ON a.kind = w.kind AND a.model = w.model AND a.pixels = w.pixels AND a.steps IS NOT DISTINCT FROM w.steps;
 
 -- name: own_usual_wait
 -- The same of this transaction's user's own. Theirs alone may be seen, and would be looked for among everybody's.

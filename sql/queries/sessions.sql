@@ -361,20 +361,18 @@ UPDATE user_sessions SET status = 'expired'
 RETURNING id;
 
 -- name: stats
--- The statistics of these sessions, with what all share: the median seconds of a picture, of each kind, model and size of
--- which three were made lately, and the length of the queue.
+-- The statistics of these sessions, with what all share: the median seconds of each kind, model, size and number of steps of
+-- which three were made lately, those of the most usual picture, and the length of the queue.
 WITH recent AS (
-  SELECT kind, model, width * height AS pixels, extract(epoch FROM finished_at - started_at) AS seconds
+  SELECT kind, model, width * height AS pixels, steps, extract(epoch FROM finished_at - started_at) AS seconds
     FROM generations WHERE status = 'done' AND started_at IS NOT NULL ORDER BY finished_at DESC LIMIT 200
 ), usual AS (
-  SELECT kind, model, pixels, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)::numeric, 1)::float8 AS seconds
-    FROM recent GROUP BY kind, model, pixels HAVING count(*) >= 3 ORDER BY count(*) DESC, kind, model, pixels LIMIT 20
-), pictures AS (
-  SELECT extract(epoch FROM finished_at - started_at) AS seconds
-    FROM generations WHERE kind = 'image' AND status = 'done' ORDER BY finished_at DESC LIMIT 50
+  SELECT kind, model, pixels, steps, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)::numeric, 1)::float8 AS seconds,
+         row_number() OVER (ORDER BY count(*) DESC, kind, model, pixels, steps) AS place
+    FROM recent GROUP BY kind, model, pixels, steps HAVING count(*) >= 3 ORDER BY place LIMIT 20
 ), shared AS (
-  SELECT (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM pictures) AS median_seconds,
-         (SELECT coalesce(jsonb_agg(to_jsonb(usual)), '[]') FROM usual) AS usual,
+  SELECT (SELECT seconds FROM usual WHERE kind = 'image' ORDER BY place LIMIT 1) AS median_seconds,
+         (SELECT coalesce(jsonb_agg(to_jsonb(usual) - 'place' ORDER BY place), '[]') FROM usual) AS usual,
          (SELECT count(*) FROM generations WHERE status = 'queued') AS queue_length
 )
 SELECT s.id, s.messages_count, s.images_generated, s.videos_generated, s.tokens_in, s.tokens_out,

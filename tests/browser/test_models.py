@@ -70,13 +70,17 @@ async def test_the_usual_time_is_not_said_once_it_has_passed_twofold(page, secon
     assert await run(page, "models/progress", "return m.describeElapsed(...x)", [seconds, usual]) == expected
 
 
-async def test_the_usual_time_is_that_of_one_kind_model_and_size(page) -> None:
+async def test_the_usual_time_is_that_of_one_kind_model_size_and_number_of_steps(page) -> None:
     body = """
       m.setUsualDurations([
-        { kind: "image", model: "a", pixels: 4, seconds: 2 }, { kind: "video", model: "a", pixels: 4, seconds: 9 }])
-      return [["image", "a", 4], ["video", "a", 4], ["image", "b", 4], ["image", "a", 5]]
-        .map(([kind, model, pixels]) => m.usualDuration({ kind, model, pixels }))"""
-    assert await run(page, "models/usual_duration", body) == [2, 9, None, None]
+        { kind: "image", model: "a", pixels: 4, steps: null, seconds: 2 },
+        { kind: "image", model: "a", pixels: 4, steps: 50, seconds: 5 },
+        { kind: "video", model: "a", pixels: 4, steps: null, seconds: 9 }])
+      m.setAsked({ kind: "image", width: 2, height: 2, steps: 50 })
+      return [["image", "a", 4], ["image", "a", 4, 50], ["video", "a", 4], ["image", "b", 4], ["image", "a", 5],
+              ["image", "a", 4, 9]]
+        .map(([kind, model, pixels, steps]) => m.usualDuration({ kind, model, pixels, steps })).concat(m.askedDuration())"""
+    assert await run(page, "models/usual_duration", body) == [2, 5, 9, None, None, None, 5]
 
 
 async def test_reconnecting_backs_off_with_jitter_and_comes_back_soon_after_a_restart(page) -> None:

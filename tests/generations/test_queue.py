@@ -117,6 +117,18 @@ async def test_the_places_that_people_are_told_are_those_in_which_they_are_serve
     assert served[:4] == [places[place] for place in range(1, 5)]
 
 
+async def test_how_long_one_waits_is_told_by_what_is_waited_for_not_by_what_was_made_of_other_sizes(database, ada):
+    session = await make_session(database, ada, "pro")
+    for size, seconds in ((64, 2), (64, 2), (512, 60)):
+        await ask(database, ada, session)
+        await finish(database, job := await take(database))
+        took = "width = $2, height = $2, started_at = finished_at - make_interval(secs => $3)"
+        await run_sql(database, f"UPDATE generations SET {took} WHERE id = $1", job.id, size, seconds)
+    await ask(database, ada, session, count=2, width=512, height=512)
+    told = await database.run_system(queue_positions.of_sessions, [session], CHAIN)
+    assert [event.eta_seconds for _, _, event in told] == [30, 90]
+
+
 async def test_turns_are_taken_by_person_however_many_sessions_one_has(database, ada):
     sessions = [await make_session(database, ada, "pro") for _ in range(5)]
     for session in sessions:

@@ -11,6 +11,7 @@ import { DeferredPromptStore } from "../models/deferred_prompt_store.js"
 import { Drafts } from "../models/drafts.js"
 import { PictureSettings } from "../models/picture_settings.js"
 import { Quote } from "../models/quote.js"
+import { setAsked } from "../models/usual_duration.js"
 import { socket } from "../socket.js"
 
 const TYPING_EVERY_MS = 3000 // a typing notice expires after five seconds
@@ -229,6 +230,12 @@ export class MessageComposer extends HTMLElement {
     }
     if (generating) this.#showQuote()
     else this.#showTextState()
+    this.#tellSettings()
+  }
+
+  #tellSettings() {
+    setAsked(this.#settings.request(this.mode === "text" ? "image" : this.mode, ""))
+    bus.emit("settings-changed")
   }
 
   // What was being typed when the time was up.

@@ -74,10 +74,11 @@ export class StageDisplay {
   // Whole: with what is waited for, or what is usual.
   #elapsed(whole) {
     if (this.#card.closest("[data-local-pending]")) return ""
-    const { status, created, started, kind, model, width, height } = this.#card.dataset
+    const { status, created, started, kind, model, width, height, wantedSteps } = this.#card.dataset
     const queued = status === "queued"
     const seconds = (now() - Date.parse(queued ? created : started || created)) / 1000
     if (queued) return `waiting ${formatDuration(seconds)}`
-    return describeElapsed(seconds, whole ? usualDuration({ kind, model, pixels: width * height }) : null)
+    const alike = { kind, model, pixels: width * height, steps: wantedSteps && Number(wantedSteps) }
+    return describeElapsed(seconds, whole ? usualDuration(alike) : null)
   }
 }
