@@ -76,6 +76,7 @@ function followAddress() {
 
 for (const each of [chooser, painter]) each.addEventListener("source-event", ({ detail }) => bus.emit(...detail))
 bus.on("paint-part", paintPart)
+bus.on("cancel-upload", () => chooser.cancelUploads())
 chooser.addEventListener("beforetoggle", ({ newState }) => newState === "open" && ask("fill"))
 for (const type of ["dragover", "dragleave", "drop"]) addEventListener(type, onDrag)
 addEventListener("paste", onPaste)

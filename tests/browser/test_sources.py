@@ -1,5 +1,6 @@
 """A picture is changed: which one is said before the press, whichever way it came, and what came of it is beside it."""
 
+import asyncio
 import base64
 import io
 import re
@@ -8,11 +9,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from tests.imaging import samples
 from tests.support.browser import PAINTING_MS, PHONE, TEXT, Visitor, say, signed_in
-from tests.support.late_answers import Loss, hold_answers, lose_answers, release_answer, requests_held
+from tests.support.late_answers import hold_answers, release_answer
 from tests.support.story import ApiUser, sign_up
 
 pytestmark = pytest.mark.browser
@@ -152,25 +153,67 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
     await expect(page.locator('[name="source-change"][value="edit"]')).to_be_checked()
     # An upload that another choice has overtaken changes nothing of it, and nothing seems to be on its way after it.
     await page.keyboard.press("Escape")
-    await hold_answers(page, "/uploads?")
+    answered, released = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        answer = await route.fetch()
+        answered.set()
+        await released.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/uploads?**", answer_late)
     await give(page, "paste", png("teal"))
-    await requests_held(page, 1)
+    await answered.wait()
     await page.evaluate(use, pasted)
     await release_answer(page, 1)
     assert await chosen(page, filed) == pasted
     await expect(page.locator("source-chooser")).to_have_attribute("data-local-busy", "")
-    await release_answer(page, 0)
+    released.set()
     await expect(page.locator("source-chooser")).not_to_have_attribute("data-local-busy", "")
     assert await page.evaluate(SOURCE) == pasted
     await page.close()
 
 
-@pytest.mark.parametrize("how", ["unheard", "cut"])
-async def test_an_upload_whose_answer_is_lost_is_sent_again_and_taken_once(
-    visit: Visitor, prepared: Prepared, how: Loss
+async def test_an_upload_over_a_slow_line_says_how_far_it_is_and_can_be_cancelled(
+    visit: Visitor, prepared: Prepared
 ) -> None:
     page = await visit.open_session(prepared.session)
-    await lose_answers(page, "/uploads?", how, 1)
+    network = await page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 40_000}
+    await network.send("Network.emulateNetworkConditions", slow)
+    await page.evaluate("""() => {
+      window.spoken = []
+      const region = document.querySelector('live-region')
+      const changes = { childList: true, subtree: true, characterData: true }
+      new MutationObserver(() => spoken.push(region.textContent)).observe(region, changes)
+    }""")
+    await give(page, "paste", samples.noise("PNG", (512, 512)), "beach.png")
+    chip = page.locator("[data-action=cancel-upload]")
+    await page.wait_for_function("() => spoken.length === 1")
+    share = int(re.fullmatch(r"Cancel the upload,\s+(\d+) %", (await chip.inner_text()).strip())[1])
+    assert 25 <= share < 100
+    assert re.fullmatch(r"\d\d percent of beach.png sent\.", (await page.evaluate("() => spoken"))[0])
+    await chip.click()
+    await expect(chip).to_be_hidden()
+    await expect(page.locator(CHIP)).to_be_focused()
+    await expect(page.locator(TOAST)).to_have_text("The upload is cancelled.")
+    await expect(page.locator("source-chooser")).not_to_have_attribute("data-local-busy", "")
+    assert await page.evaluate(SOURCE) == ""
+    assert (await prepared.ada.call("GET", "/uploads"))["uploads"] == []
+
+
+@pytest.mark.parametrize("how", ["unheard", "cut"])
+async def test_an_upload_whose_answer_is_lost_is_sent_again_and_taken_once(
+    visit: Visitor, prepared: Prepared, how: str
+) -> None:
+    page = await visit.open_session(prepared.session)
+
+    async def lose_answer(route: Route) -> None:
+        await route.fetch()
+        await (route.abort() if how == "unheard" else route.fulfill(status=201, body='{"asset":'))
+
+    visit.announce("ERR_FAILED.*/uploads")
+    await page.route("**/uploads?**", lose_answer, times=1)
     await give(page, "paste", png("teal"))
     taken = await chosen(page)
     [upload] = (await prepared.ada.call("GET", "/uploads"))["uploads"]

@@ -13,6 +13,7 @@ export class LiveRegion extends HTMLElement {
     this.#subscriptions = [
       bus.on("generation-done", ({ noun }) => this.announce(`${noun} ready.`)),
       bus.on("generation-ended", (generation) => this.#announceEnd(generation)),
+      bus.on("upload-slow", ({ name, percent }) => this.announce(`${percent} percent of ${name} sent.`)),
       bus.on("reply-slow", () => this.announce("The assistant is thinking.")),
       bus.on("reply-completed", ({ author }) => this.announce(`${author} answered.`)),
       bus.on("member-joined", ({ name }) => this.announce(`${name} joined.`)),

@@ -1,7 +1,7 @@
 // <source-chooser>: the popover of the composer's picture. It uploads files, lets a picture be chosen, says what is
 // done to it, and fills the composer from a picture that was made before. What it chooses, the composer keeps.
 // It is loaded apart from the page, whose events it sends by way of sources.js.
-import { ask, askTwice, call } from "../helpers/api.js"
+import { askTwice, call, upload } from "../helpers/api.js"
 import { setFlag, slot } from "../helpers/dom.js"
 import { fetchText } from "../helpers/fetching.js"
 import { newId } from "../helpers/ids.js"
@@ -14,7 +14,7 @@ const OF_A_PHONE = /\.hei[cf]$/i
 export class SourceChooser extends HTMLElement {
   #asked = 0
   #wanted = 0 // what was asked for last is what the composer is filled from
-  #uploads = 0 // that are on their way
+  #uploads = new Set() // those on their way, each with what gives it up
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
@@ -123,28 +123,42 @@ export class SourceChooser extends HTMLElement {
     if (file.size > MOST_BYTES) return this.say(`${file.name} has ${megabytes(file.size)} MB. At most 10 can be sent.`)
     const wanted = ++this.#wanted
     this.emit("compose", { mode: "image" })
-    this.#countUploads(1)
     this.say(`Uploading ${file.name} …`)
-    const taken = await send(file).catch(({ message }) => this.say(message, true))
-    this.#countUploads(-1)
+    const taken = await this.#send(file).catch(({ message }) => this.say(message, true))
     if (!taken) return
-    if (!this.#uploads) this.emit("toast-withdrawn", "files")
+    if (!this.#uploads.size) this.emit("toast-withdrawn", "files")
     if (wanted === this.#wanted) takeAsSource({ asset: taken.asset }, this)
   }
 
-  // Until the last has come, the composer makes no picture without it.
-  #countUploads(more) {
-    this.#uploads += more
-    setFlag(this, "data-local-busy", this.#uploads)
-    this.emit("uploading", this.#uploads > 0)
+  // Again where the line broke: the same client_id is taken once. Nothing where it was given up.
+  async #send(file) {
+    const path = `${location.pathname}/uploads?${new URLSearchParams({ client_id: newId(), name: file.name })}`
+    const giveUp = new AbortController()
+    const { signal } = giveUp
+    const onProgress = (fraction) => this.emit("upload-progress", { name: file.name, fraction })
+    this.#track(giveUp, true)
+    try {
+      return await askTwice(() => upload(path, file, { signal, onProgress }))
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      this.#track(giveUp, false)
+    }
   }
-}
 
-// Again where the line broke: the same client_id is taken once.
-function send(file) {
-  const path = `${location.pathname}/uploads?${new URLSearchParams({ client_id: newId(), name: file.name })}`
-  const headers = { "Content-Type": "application/octet-stream" }
-  return askTwice(() => ask(path, { method: "POST", body: file, headers }))
+  // Until the last has come, the composer makes no picture without it.
+  #track(giveUp, isOnItsWay) {
+    if (isOnItsWay) this.#uploads.add(giveUp)
+    else this.#uploads.delete(giveUp)
+    setFlag(this, "data-local-busy", this.#uploads.size)
+    this.emit("uploading", this.#uploads.size > 0)
+  }
+
+  /** Gives up what is being uploaded. */
+  cancelUploads() {
+    for (const giveUp of this.#uploads) giveUp.abort()
+    this.say("The upload is cancelled.")
+  }
 }
 
 const source = (asset, change) => ({ source_asset_id: asset, change, strength: "", mask: "" })

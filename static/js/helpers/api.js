@@ -14,13 +14,36 @@ export function call(method, path, body, { keepalive = false } = {}) {
 }
 
 /** Sends a request to the HTTP API as `fetch` takes it; resolves and rejects as `call` does. */
-export async function ask(path, request) {
-  const answer = await fetch(`/api/v1${path}`, request).catch(() => null)
+export async function ask(path, request, send = fetch) {
+  const answer = await send(`/api/v1${path}`, request).catch(() => null)
   if (!answer) throw new Error(UNREACHABLE)
   const value = answer.status === 204 ? null : await answer.json().catch(() => undefined) // it broke off, or is no JSON
   if (!answer.ok) throw refused(answer, value?.error)
   if (value === undefined) throw new Error(UNREACHABLE)
   return value
+}
+
+/**
+ * Sends a file to the HTTP API; resolves and rejects as `call` does. `fetch` does not say how far a body has come.
+ * @param {AbortSignal} options.signal gives it up
+ * @param {(fraction: number) => void} options.onProgress is told how much has been sent
+ */
+export function upload(path, file, { signal, onProgress }) {
+  return ask(path, { file, signal, onProgress }, sendFile)
+}
+
+function sendFile(address, { file, signal, onProgress }) {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted()
+    const request = new XMLHttpRequest()
+    request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(loaded / total))
+    request.addEventListener("load", () => resolve(new Response(request.response, { status: request.status })))
+    for (const end of ["error", "abort", "timeout"]) request.addEventListener(end, reject)
+    signal.addEventListener("abort", () => request.abort())
+    request.open("POST", address)
+    request.setRequestHeader("Content-Type", "application/octet-stream")
+    request.send(file)
+  })
 }
 
 /** Deletes something. What is gone already, as after a press in another tab, is as it should be. */
