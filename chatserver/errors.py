@@ -7,6 +7,7 @@
     ├── NotSignedIn                 not-signed-in        401
     │   └── BadCredentials          bad-credentials      401
     ├── NotAllowed                  not-allowed          403
+    │   ├── AddressNotVerified      address-not-verified 403
     │   ├── PlanTooSmall            plan-too-small       403
     │   ├── GuestsMayNot            guests-may-not       403
     │   ├── PromptNotAllowed        prompt-not-allowed   403
@@ -20,6 +21,7 @@
     │   ├── FreeSessionsUsedUp      free-sessions-used-up 429
     │   └── TooManyWaiting          too-many-waiting     429
     ├── Busy                        busy                 503
+    ├── GatewayFailed               gateway-failed       502
     ├── ProviderError               provider-error       502   (temporary: worth another try)
     │   ├── ProviderRateLimited     provider-rate-limited
     │   ├── ProviderDown            provider-down
@@ -31,7 +33,7 @@
     │   ├── NoWords                 no-words
     │   ├── Refused                 refused                 (never retried)
     │   │   └── BlackedOut          blacked-out
-    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, WrongAddress, BadParameters,
+    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, WrongAddress, BadParameters, SourceGone,
     │       SimulatedFailure        never retried
     ├── StorageError                storage-error        503
     └── ConfigurationError          configuration        –     (stops the start with one line)

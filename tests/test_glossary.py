@@ -248,3 +248,12 @@ def test_log_events_that_the_documents_cite_are_written():
             cited |= set(re.findall(r"[a-z_]+\.[a-z_]+", names))
     assert cited
     assert [event for event in sorted(cited) if f'"{event}"' not in source] == []
+
+
+def test_the_part_of_every_log_event_is_documented():
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "chatserver").rglob("*.py"))
+    written = re.findall(r"\b_?log\.(?:debug|info|warning|error|exception|critical)\(\s*\"([a-z_]+)\.", source)
+    parts = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("| events | part |")[2]
+    documented = set(re.findall(r"`([a-z_]+)`", parts.partition("\n\n")[0]))
+    assert written
+    assert set(written) - documented == set()

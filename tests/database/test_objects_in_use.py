@@ -37,3 +37,12 @@ async def test_no_object_is_there_for_nobody(admin):
         if word not in used and not any(re.search(rf"\b{word}\b", text) for text in elsewhere):
             unused.add(name)
     assert unused - LEFT == set()
+
+
+def test_every_table_is_described():
+    """In docs/database.md."""
+    described = (paths.ROOT / "docs" / "database.md").read_text()
+    migrations = "\n".join(path.read_text() for path in sorted((paths.SQL / "migrations").glob("*.sql")))
+    tables = set(re.findall(r"CREATE (?:UNLOGGED )?TABLE (\w+)", migrations))
+    tables -= set(re.findall(r"DROP TABLE (?:IF EXISTS )?(\w+)", migrations))
+    assert {table for table in tables if f"`{table}`" not in described} == set()
