@@ -194,7 +194,7 @@ async def deliver(
     StorageError and Busy.
     """
     sent = {**headers, "ETag": version.etag, "Content-Disposition": _disposition(request, version)}
-    if matches(request.headers.get("if-none-match"), version.etag):
+    if matches(request.headers.getlist("if-none-match"), version.etag):
         return Response(status_code=304, headers=sent)
     size = await size_of(parts, file, version)
     if request.method == "HEAD":

@@ -5,6 +5,7 @@ allows.
 """
 
 import re
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -21,11 +22,9 @@ class Part(Struct, frozen=True):
     partial: bool
 
 
-def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client has this version already (If-None-Match)."""
-    if if_none_match is None:
-        return False
-    return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
+def matches(if_none_match: Sequence[str], etag: str) -> bool:
+    """Whether the client has this version already (If-None-Match, whose list may be spread over several headers)."""
+    return any(header.strip() == "*" or etag in _TAG.findall(header) for header in if_none_match)
 
 
 def part_of(size: int, etag: str, range_header: str | None, if_range: str | None) -> Part | None:

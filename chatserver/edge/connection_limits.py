@@ -18,6 +18,7 @@ import structlog
 
 from chatserver.edge.limits import HttpLimits
 from chatserver.edge.upgrade_queue import UpgradeQueue
+from chatserver.errors import ChatserverError
 from chatserver.identity.addresses import subnet_of
 from chatserver.runtime import metrics
 
@@ -32,8 +33,10 @@ GRACE_SECONDS = 0.5
 REFUSED_AT_ONCE = 32
 _CODES = {
     HTTPStatus.BAD_REQUEST: ("malformed", "That is not HTTP as it should be."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method-not-allowed", "This address does not take that method."),
     HTTPStatus.REQUEST_URI_TOO_LONG: ("too-large", "That address is too long."),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("too-large", "Those headers are too long, or too many."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (ChatserverError.code, ChatserverError().message),
     HTTPStatus.SERVICE_UNAVAILABLE: ("busy", "Too many connections at once; please try again in a moment."),
 }
 # struct linger: on, with a timeout of zero; closing sends a reset (RST).
@@ -188,8 +191,7 @@ class ConnectionLimiter:
 
     def error_response(self, status: HTTPStatus) -> bytes:
         """A complete HTTP/1.1 response with the JSON body of errors and the headers of every response; it closes."""
-        code, message = _CODES[status]
-        error: dict[str, object] = {"code": code, "message": message}
+        retry_after = RETRY_SECONDS if status is HTTPStatus.SERVICE_UNAVAILABLE else None
         headers = {
             **self.headers,
             "Date": formatdate(usegmt=True),
@@ -197,13 +199,21 @@ class ConnectionLimiter:
             "Cache-Control": "no-store",
             "Connection": "close",
         }
-        if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            error["retry_after"] = RETRY_SECONDS
-            headers["Retry-After"] = str(RETRY_SECONDS)
-        body = json.dumps({"error": error})
+        if retry_after is not None:
+            headers["Retry-After"] = str(retry_after)
+        body = error_body(status, retry_after)
         headers["Content-Length"] = str(len(body))
         lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-        return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("latin-1")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+def error_body(status: HTTPStatus, retry_after: float | None = None) -> bytes:
+    """The JSON of an error that is answered below the application."""
+    code, message = _CODES.get(status, _CODES[HTTPStatus.BAD_REQUEST])
+    error: dict[str, object] = {"code": code, "message": message}
+    if retry_after is not None:
+        error["retry_after"] = retry_after
+    return json.dumps({"error": error}).encode()
 
 
 def reset(transport: asyncio.Transport) -> None:

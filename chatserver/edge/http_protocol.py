@@ -98,6 +98,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._limiter, self._limits = limiter, limiter.limits
         self._phase = Phase.idle
         self._is_over = False
+        # The client has ended its side of the connection, and waits for answers only.
+        self._has_ended = False
         self._held_input = b""
         # When the current phase must be complete, or must have made progress (loop time).
         self._deadline = self._moved_at = 0.0
@@ -135,6 +137,14 @@ class HttpProtocol(HttpToolsProtocol):
         self._limiter.remove(self)
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """True keeps the connection for the answers to what has come: a client may end its side once it has asked.
+
+        One that is gone altogether answers the first bytes with a reset.
+        """
+        self._has_ended = self._phase is Phase.idle and (self._is_answering() or bool(self._held_input))
+        return self._has_ended
+
     def cut(self, reason: str) -> None:
         """Ends the connection now."""
         metrics.CONNECTIONS_CUT.labels(reason).inc()
@@ -142,8 +152,9 @@ class HttpProtocol(HttpToolsProtocol):
         connection_limits.reset(self.transport)
 
     def idle_since(self) -> float | None:
-        """When something last moved; None while the application works on a request."""
+        """When something last moved; None while the application works on a request of a client that is known to be there."""
         is_at_work = self._phase is Phase.idle and self._is_answering() and not self.flow.write_paused
+        is_at_work = is_at_work and not self._has_ended
         return None if is_at_work else self._moved_at
 
     def _is_answering(self) -> bool:
@@ -270,6 +281,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._check_headers()
+        if self.parser.get_http_version() == "1.0":
+            # It would take an interim response for the answer (RFC 9110, 10.1.1).
+            self.expect_100_continue = False
         super().on_headers_complete()
         # The application is started on the loop's next turn, and reads the same scope.
         self.scope["extensions"] = {CUT: self.cut}  # type: ignore[dict-item]
@@ -283,6 +297,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _check_headers(self) -> None:
         if len(self.headers) > limits.HEADER_COUNT:
             self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise RequestRefused
+        # Two parties on the way could each believe another one of them (RFC 9112, 3.2).
+        if sum(name == b"host" for name, _ in self.headers) > 1:
             raise RequestRefused
         if len(self.url) > limits.URL_BYTES:
             self._status = HTTPStatus.REQUEST_URI_TOO_LONG
@@ -336,6 +353,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline = self.loop.time() + self._limits.idle_seconds
         if self._held_input:
             self.loop.call_soon(self._feed_held_input)
+        elif self._has_ended:
+            self.transport.close()
 
     def resume_writing(self) -> None:
         self._resumes += 1

@@ -31,6 +31,8 @@ from chatserver.realtime.rate_limit import TokenBucket
 from chatserver.realtime.transport import EXTENSION, TransportListener
 from chatserver.runtime import metrics
 
+JSON = "application/json"
+
 
 def uvicorn_settings(
     limiter: ConnectionLimiter | None = None, ws: "type[WebSocketProtocol] | None" = None
@@ -56,7 +58,7 @@ class TolerantServerProtocol(ServerProtocol):
     """The library's implementation of RFC 6455 with two changes.
 
     A close frame between two fragments of a message is answered like any other (5.4 allows control frames there), and the
-    incomplete message is dropped. A refused handshake has the headers of every response.
+    incomplete message is dropped. A refused handshake has the headers of every response, and the body of every error.
     """
 
     headers: Mapping[str, str]
@@ -80,6 +82,14 @@ class TolerantServerProtocol(ServerProtocol):
 
     def send_response(self, response: Response) -> None:
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            if response.headers.get("Content-Type") != JSON:
+                response.body = connection_limits.error_body(HTTPStatus(response.status_code))
+                for name, value in {"Content-Type": JSON, "Content-Length": str(len(response.body))}.items():
+                    del response.headers[name]
+                    response.headers[name] = value
+            if response.status_code == HTTPStatus.BAD_REQUEST:
+                # It may be the client of another version of the protocol (RFC 6455, 4.4).
+                response.headers["Sec-WebSocket-Version"] = "13"
             for name, value in self.headers.items():
                 response.headers.setdefault(name, value)
         super().send_response(response)

@@ -88,16 +88,18 @@ async def beginning(tx: Transaction, session_id: str) -> tuple[int, bool]:
     return (row["seq"], row["more"]) if row is not None and row["seq"] is not None else (0, False)
 
 
-async def following(tx: Transaction, session_id: str, after: int, limit: int = PAGE) -> Page:
-    """The messages that changed after `after`, as a page."""
+async def following(tx: Transaction, session_id: str, after: int, limit: int = PAGE, before: int | None = None) -> Page:
+    """The messages that changed after `after` (and before `before`), as a page."""
     session_row = await sessions.find(tx, session_id)
-    rows = await _changes(tx, session_id, after, limit + 1, PAGE_BYTES)
+    rows = await _changes(tx, session_id, after, limit + 1, PAGE_BYTES, before)
     return Page(await _whole(tx, rows[:limit]), session_row.seq, _are_more(rows, limit))
 
 
-async def _changes(tx: Transaction, session_id: str, after: int, limit: int, most_bytes: int) -> list[Row]:
+async def _changes(
+    tx: Transaction, session_id: str, after: int, limit: int, most_bytes: int, before: int | None = None
+) -> list[Row]:
     return await tx.fetch_all(
-        "messages.changes", session_id=session_id, after=after, limit=limit, most_bytes=most_bytes
+        "messages.changes", session_id=session_id, after=after, before=before, limit=limit, most_bytes=most_bytes
     )
 
 

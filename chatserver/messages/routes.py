@@ -28,7 +28,7 @@ Seq = Annotated[int, Meta(ge=0, le=LARGEST_NUMBER)]
 
 
 class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which messages: those that changed after a number, or before one; the newest where neither is given."""
+    """Which messages: the first that changed after a number, the last before one, those between two, or the newest."""
 
     after: Seq | None = None
     before: Seq | None = None
@@ -50,15 +50,13 @@ async def show_messages(request: ApiRequest) -> messages.Page:
     query = request.query(PageQuery)
     if not 1 <= query.limit <= messages.PAGE:
         raise Invalid.field("limit", f"must be 1 to {messages.PAGE}")
-    if query.after is not None and query.before is not None:
-        raise Invalid.field("before", "cannot be given together with after")
     run, session_id = request.state.database.run_as, request.id("session_id")
     return await run(request.viewer.id, _read_page, session_id, query)
 
 
 async def _read_page(tx: Transaction, session_id: str, query: PageQuery) -> messages.Page:
     if query.after is not None:
-        page = await messages.following(tx, session_id, query.after, query.limit)
+        page = await messages.following(tx, session_id, query.after, query.limit, query.before)
     else:
         page = await messages.newest(tx, session_id, query.before, query.limit)
     return structs.replace(page, messages=await favorites.with_marks(tx, page.messages))

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 import structlog
 from msgspec import Struct
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatserver import ids
@@ -32,6 +34,11 @@ PREFIX = "/ws/sessions/"
 # `retry_after` where the user or the address has too many sockets: another one has to close first.
 TOO_MANY_SECONDS = 30.0
 _SEQ = re.compile(r"[0-9]{1,18}")
+
+# The answer to a handshake at an address that is none of a websocket's.
+NO_ENDPOINT = Response(
+    msgspec.json.encode({"error": NotFound().as_dict()}), NotFound.status, media_type="application/json"
+)
 
 # Whether the Origin header of a browser is that of the product's own pages.
 IsOwnOrigin = Callable[[Scope, str], bool]
@@ -58,7 +65,7 @@ def build(hub: Hub, commands: Iterable[Command], state: Any, is_own_origin: IsOw
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith(PREFIX):
-            await send({"type": "websocket.close"})
+            await NO_ENDPOINT(scope, receive, send)
             return
         decision = _decide(hub, scope, is_own_origin)
         transport = await _accept(scope, receive, send, decision)

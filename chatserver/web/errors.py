@@ -122,21 +122,22 @@ class HandshakeErrors:
             await self._app(scope, receive, watched_send)
         except ChatserverError as error:
             log.warning("socket.refused", error=error.code)
-            await _refuse(scope, send, error.status, accepted=accepted)
+            await _refuse(scope, send, error, accepted=accepted)
         except Exception as error:
             if not _is_disconnect(error):
                 log.error("socket.failed", error=type(error).__name__, exc_info=error)
-                await _refuse(scope, send, 500, accepted=accepted)
+                await _refuse(scope, send, ChatserverError(), accepted=accepted)
 
 
-async def _refuse(scope: Scope, send: Send, status: int, *, accepted: bool) -> None:
+async def _refuse(scope: Scope, send: Send, error: ChatserverError, *, accepted: bool) -> None:
     if accepted or "websocket.http.response" not in scope.get("extensions", {}):
         # The socket may be closed already.
         with contextlib.suppress(OSError, RuntimeError):
             await send({"type": "websocket.close", "code": 1011})
         return
-    await send({"type": "websocket.http.response.start", "status": status, "headers": []})
-    await send({"type": "websocket.http.response.body", "body": b""})
+    response = json_response({"error": error.as_dict()}, error.status)
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": response.raw_headers})
+    await send({"type": "websocket.http.response.body", "body": response.body})
 
 
 def _as_chatserver_error(error: Exception) -> ChatserverError:

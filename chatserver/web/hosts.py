@@ -25,7 +25,7 @@ class WrongHost(ChatserverError):
 
 
 class AllowedHosts:
-    """Refuses (421, or close code 4503) requests for other hosts than PUBLIC_URL's, HOST and the loopback names."""
+    """Refuses (421) requests for other hosts than PUBLIC_URL's, HOST and the loopback names."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
@@ -35,7 +35,7 @@ class AllowedHosts:
         if self._is_allowed(scope):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 4503, "reason": "bad host"})
+            raise WrongHost
         else:
             await _refusal(scope["path"])(scope, receive, send)
 

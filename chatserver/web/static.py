@@ -129,7 +129,7 @@ async def serve(request: Request, file: StaticFile, *, fresh: bool) -> Response:
         "ETag": f'"{file.hash}"',
         "Vary": "Accept-Encoding",
     }
-    if f'"{file.hash}"' in request.headers.get("if-none-match", ""):
+    if any(f'"{file.hash}"' in each for each in request.headers.getlist("if-none-match")):
         return Response(status_code=304, headers=headers)
     body, encoding = await file.encoded(request.headers.get("accept-encoding", ""))
     if encoding is not None:

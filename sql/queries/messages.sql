@@ -47,12 +47,13 @@ SELECT * FROM messages WHERE id = :message_id;
 -- always there. The lengths of long texts are read without the texts.
 
 -- name: changes
--- The messages of a session that changed after a number, in the order of their changes.
+-- The messages of a session that changed after a number, and before one where it is given, in the order of their changes.
 WITH page AS (
   SELECT m.*, 400 + octet_length(text) + octet_length(html) + CASE WHEN kind = 'text' THEN 0 ELSE
          (SELECT 4500 * count(*) + coalesce(sum(8 * octet_length(g.prompt)), 0) FROM generations g
            WHERE g.message_id = m.id) END AS bytes
-    FROM messages m WHERE session_id = :session_id AND seq > :after ORDER BY seq LIMIT :limit
+    FROM messages m WHERE session_id = :session_id AND seq > :after AND (:before::bigint IS NULL OR seq < :before)
+   ORDER BY seq LIMIT :limit
 ), counted AS (
   SELECT page.*, count(*) OVER () AS found, sum(bytes) OVER (ORDER BY seq) - bytes AS bytes_before FROM page
 )

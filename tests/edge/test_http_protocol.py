@@ -265,6 +265,34 @@ async def test_requests_sent_together_are_answered_one_by_one_in_their_order() -
         assert answers.index(b"/a 0 host") < answers.index(b"/b 0 host")
 
 
+async def test_a_client_that_ends_its_side_when_it_has_asked_reads_every_answer() -> None:
+    async with serving() as (server, application):
+        reader, writer = await call(server)
+        writer.write(
+            b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\nPOST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi"
+        )
+        writer.write_eof()
+        await server.until(lambda: application.running == 1)
+        await server.do(lambda: application.release.set())
+        answers = await read_all(reader)
+        assert answers.index(b"/wait 0 host") < answers.index(b"/echo 2 host")
+        # One that ends in the middle of a request has asked nothing.
+        reader, writer = await call(server)
+        writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nh")
+        writer.write_eof()
+        assert await read_all(reader) == b""
+        await server.until(lambda: server.limiter.count == 0)
+
+
+async def test_a_client_of_http_1_0_hears_no_interim_response() -> None:
+    async with serving() as (server, _):
+        for version, interim in ((b"1.1", True), (b"1.0", False)):
+            reader, writer = await call(server)
+            writer.write(b"POST /echo HTTP/%s\r\nHost: h\r\nConnection: close\r\n" % version)
+            writer.write(b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")
+            assert (await read_all(reader)).startswith(b"HTTP/1.1 100") is interim
+
+
 async def test_thousands_of_requests_in_one_breath_wait_as_bytes() -> None:
     async with serving() as (server, application):
         for head in (b"", CHUNKED + b"0\r\n\r\n"):
@@ -321,7 +349,18 @@ async def test_where_all_are_at_work_the_next_hears_why_not() -> None:
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "busy"
         for _, writer in busy:
             writer.close()
+        # Who has left, or has ended their side at least, gives way although their request is under way.
+        await server.until(lambda: len(_stillest(server)) == 10)
+        await is_served(server)
+        await server.do(lambda: application.release.set())
         await server.until(lambda: server.limiter.count == 0)
+
+
+def _stillest(server: HubServer) -> list[float]:
+    """Since when those connections are idle that may be cut for others."""
+    latest = asyncio.get_running_loop().time() - connection_limits.GRACE_SECONDS
+    since = [each.idle_since() for each in server.limiter.connections()]
+    return [each for each in since if each is not None and each <= latest]
 
 
 async def test_with_too_many_in_all_who_has_most_gives_way() -> None:
@@ -379,6 +418,7 @@ REFUSED = {
     b"GET /" + b"y" * 9000 + b" HTTP/1.1\r\nHost: h\r\n\r\n": 414,
     b"GET / HTTP/1.1\r\nHost: h\r\n" + b"a: b\r\n" * 500 + b"\r\n": 431,
     b"GET / HTTP/1.1\r\nHost: h\r\nCookie: " + b"y" * 40_000 + b"\r\n\r\n": 431,
+    b"GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n": 400,
     b"GET /broken HTTP/1.1\r\nHost: h\r\n\r\n": 500,
     WS + b"\r\n": 400,
     WS + b"Sec-WebSocket-Version: 12\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n": 400,
@@ -389,7 +429,7 @@ REFUSED = {
     WS + KEY + b"Content-Length: 5\r\n\r\nhello": 400,
     WS + KEY + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n": 400,
     # A cookie that the pages are served with.
-    WS.replace(b"/ws/", b"/no/") + KEY + b"Cookie: " + b"y" * 9000 + b"\r\n\r\n": 403,
+    WS.replace(b"/ws/", b"/no/") + KEY + b"Cookie: " + b"y" * 9000 + b"\r\n\r\n": 404,
 }
 
 
@@ -401,7 +441,9 @@ async def test_refusals_below_the_application_have_the_headers_of_every_answer(r
         head, _, body = (await read_all(reader)).partition(b"\r\n\r\n")
         assert head.split()[1].decode() == str(REFUSED[request_])
         assert head.lower().count(b"x-frame-options: deny") == 1
-        assert b"secret" not in body
+        assert body == b"Internal Server Error.\n" if REFUSED[request_] == 500 else json.loads(body)["error"]["code"]
+        # What a client is to speak instead (RFC 6455, 4.2.2).
+        assert b"sec-websocket-version: 13" in head.lower() or b"Sec-WebSocket-Version: 12" not in request_
         writer.close()
         await server.until(lambda: server.limiter.count == 0)
 

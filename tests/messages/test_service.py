@@ -246,6 +246,9 @@ async def test_a_reader_who_follows_ends_with_everything_as_it_is(database, step
     assert seen == sorted(set(seen))
     assert set(known) == set(said)
     assert sorted(known.values(), key=lambda message: message.seq) == list(await all_of(database, ada, session))
+    first, *inner, last = sorted(message.seq for message in known.values())
+    page = await database.run_as(ada, messages.following, session, first, messages.PAGE, last)
+    assert ([message.seq for message in page.messages], page.more) == (inner, False)
 
 
 @settings(max_examples=15, deadline=None)

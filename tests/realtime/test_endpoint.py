@@ -1,6 +1,7 @@
 """Who may open a socket, with which codes others are rejected, and when open sockets are closed."""
 
 import asyncio
+import json
 
 import pytest
 import websockets
@@ -69,7 +70,8 @@ async def test_the_subprotocol_is_chosen_or_the_client_is_too_old(server: HubSer
 async def test_other_paths_are_no_sockets(server: HubServer) -> None:
     with pytest.raises(websockets.InvalidStatus) as refused:
         await websockets.connect(f"ws://127.0.0.1:{server.port}/ws/elsewhere")
-    assert refused.value.response.status_code == 403
+    assert refused.value.response.status_code == 404
+    assert json.loads(refused.value.response.body)["error"]["code"] == "not-found"
 
 
 async def test_a_user_has_five_sockets_and_an_address_fifty() -> None:
