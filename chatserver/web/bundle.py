@@ -19,6 +19,8 @@ _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 # A text between backticks, and what is computed within it.
 _TEMPLATE, _COMPUTED = re.compile(r"`[^`]*`"), re.compile(r"\$\{[^{}]*\}")
 _JS_COMMENT = re.compile(r"^\s*(?://.*|/\*\*[\s\S]*?\*/)\n", re.MULTILINE)
+# At the end of a line of code. A text with these slashes in it has its closing quote behind them.
+_TRAILING_COMMENT = re.compile(r"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
 
 
 def stylesheet(path: Path) -> str:
@@ -86,7 +88,8 @@ def _read(path: Path) -> _Module:
     body = _EXPORT.sub(r"\1 \2", _IMPORT.sub("", text))
     _refuse_unknown(path, body)
     _refuse_long_texts(path, body)
-    return _Module(imports, _INDENT.sub("", _JS_COMMENT.sub("", body)).strip(), exports)
+    code = _TRAILING_COMMENT.sub("", _JS_COMMENT.sub("", body))
+    return _Module(imports, _INDENT.sub("", code).strip(), exports)
 
 
 def _refuse_unknown(path: Path, body: str) -> None:

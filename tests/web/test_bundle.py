@@ -86,6 +86,12 @@ def test_comments_of_whole_lines_are_left_out_of_scripts(tmp_path: Path) -> None
     assert "const a = 1\nclass B {\nc() {}\n}" in text
 
 
+def test_comments_at_the_end_of_lines_are_left_out_and_texts_with_slashes_are_not(tmp_path: Path) -> None:
+    text = 'const a = 1 // why\nconst b = "x // y" // why\nconst c = `// ${a} // z`\nconst d = "https://x" // "why"\n'
+    expected = 'const a = 1\nconst b = "x // y"\nconst c = `// ${a} // z`\nconst d = "https://x" // "why"'
+    assert expected in bundle.Scripts().javascript(write(tmp_path, app=text))
+
+
 def test_a_stylesheet_carries_its_imports_in_their_layers(tmp_path: Path) -> None:
     (tmp_path / "app.css").write_text('@layer base;\n/* words */\n@import url("base.css") layer(base);\n')
     (tmp_path / "base.css").write_text("/* more */ p { color: red; }\n")
