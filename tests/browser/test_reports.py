@@ -47,6 +47,12 @@ async def decide(operator: Page, label: str, reason: str) -> None:
     await operator.locator(f"#{question} button[type=submit]").click()
 
 
+async def open_report(page: Page) -> None:
+    await page.locator("generation-card").hover()
+    await page.locator('[data-action="menu"]').first.click()
+    await page.locator("picture-menu").get_by_text("Report", exact=True).click()
+
+
 async def test_a_guest_reports_a_picture_and_it_is_gone_for_everybody_until_it_is_restored(
     reported_product, database_url, browser
 ) -> None:
@@ -73,14 +79,17 @@ async def test_a_guest_reports_a_picture_and_it_is_gone_for_everybody_until_it_i
         await expect(tabs[0].locator("picture-menu").get_by_text("Report", exact=True)).to_be_hidden()
         await tabs[0].keyboard.press("Escape")
 
-        # The guest reports it, twice: the second press says so.
+        # The guest reports it, twice: the second press says so. What was typed is there again after Esc, until it was sent.
+        dialog = tabs[1].locator("report-dialog dialog")
+        words = dialog.get_by_label("In your words")
         for told in ("Thank you.", "You have reported it already."):
-            await tabs[1].locator("generation-card").hover()
-            await tabs[1].locator('[data-action="menu"]').first.click()
-            await tabs[1].locator("picture-menu").get_by_text("Report", exact=True).click()
-            dialog = tabs[1].locator("report-dialog dialog")
+            await open_report(tabs[1])
+            await expect(words).to_have_value("")
+            await words.fill("This is my boat.")
+            await tabs[1].keyboard.press("Escape")
+            await open_report(tabs[1])
+            await expect(words).to_have_value("This is my boat.")
             await dialog.get_by_label("What is wrong with it?").select_option("illegal")
-            await dialog.get_by_label("In your words").fill("This is my boat.")
             found += await complaints_about(tabs[1], "report")
             await shot(tabs[1], "dialog")
             await dialog.get_by_role("button", name="Report", exact=True).click()

@@ -12,11 +12,12 @@ export class ReportDialog extends HTMLElement {
     this.form.addEventListener("submit", this.onSubmit)
   }
 
-  /** Shows the form for a file, the first of `assets`, or for a `message`. */
+  /** Shows the form for a file, the first of `assets`, or for a `message`. What was typed of it and not sent is kept. */
   async open({ assets, message }) {
-    this.#path = message ? `/messages/${message}/reports` : `/assets/${assets[0]}/reports`
+    const path = message ? `/messages/${message}/reports` : `/assets/${assets[0]}/reports`
+    if (path !== this.#path || this.form.hidden) this.form.reset()
+    this.#path = path
     setText(slot(this, "heading"), message ? "Report this message" : "Report this picture")
-    this.form.reset()
     slot(this, "submit").disabled = false
     this.#show("", "")
     this.dialog.showModal()
