@@ -377,6 +377,18 @@ async def test_a_reader_who_scrolls_up_while_the_content_grows_leaves_the_end(pa
     assert await run(page, "models/scroll_follower", FOLLOWED.replace("CHANGE", change)) == [0, 800, False]
 
 
+async def test_small_steps_up_lead_away_from_what_grows_and_a_step_down_near_the_end_comes_back_to_it(page) -> None:
+    up = """for (let step = 1; step <= 5; step++) {
+      scroller.scrollTop -= 12
+      await settled()
+      inner.style.height = `${900 + step}px`
+      await settled()
+    }"""
+    assert await run(page, "models/scroll_follower", FOLLOWED.replace("CHANGE", up)) == [0, 65, False]
+    back = f"{up}; scroller.scrollTop += 5; await settled(); inner.style.height = '1200px'"
+    assert await run(page, "models/scroll_follower", FOLLOWED.replace("CHANGE", back)) == [0, 0, True]
+
+
 # Fingers on a picture of the lightbox. `moved` is how far it was drawn and how large it is; `way` is how it was swiped.
 TOUCHED = """
   const [stage, picture] = ["div", "img"].map((name) => document.createElement(name))

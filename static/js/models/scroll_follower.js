@@ -1,5 +1,6 @@
 // Keeps a scrolling container at its end while the reader is there.
-const NEAR_PX = 100 // within this distance of the end, the reader follows
+const NEAR_PX = 100 // who comes down to within this distance of the end follows
+const AT_END_PX = 1 // who moves up leaves it: a reply that grows would pull back every small step of a trackpad or finger
 
 export class ScrollFollower {
   #scroller
@@ -80,7 +81,7 @@ export class ScrollFollower {
     if (this.#gliding && !isUp) return this.#move()
     this.#gliding = false
     if (this.#following && !isUp && this.#size !== this.#measure()) return this.follow()
-    this.#following = this.#distance() <= NEAR_PX
+    this.#following = this.#distance() <= (isUp ? AT_END_PX : NEAR_PX)
     this.#move()
   }
 
