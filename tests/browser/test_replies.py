@@ -58,6 +58,10 @@ async def test_a_broken_reply_is_tried_again_and_every_version_is_kept_for_every
         assert await page.evaluate("document.activeElement.closest('.message__versions') !== null")
         await page.locator(f'{REPLY} [aria-label="Next version"]').click()
         await expect(watching.locator(f"{REPLY} .message__text")).to_have_text("A whole answer")
+        # Screen readers say what others write, and each end of a reply once; not that another version is shown.
+        ends = ["The answer of Assistant broke off.", "Assistant answered."]
+        await expect(page.locator("live-region p")).to_have_text(ends)
+        await expect(watching.locator("live-region p")).to_have_text(["Ada: @assistant hello", *ends])
         # Words sent again, after Escape has left them as they were.
         await page.locator(MINE).hover()
         await page.locator(f'{MINE} [data-action="edit"]').click()

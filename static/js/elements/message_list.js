@@ -18,6 +18,7 @@ const LINKED_MS = 2500
 const NEAR_END = 3 // so many messages at the end are always laid out
 const MARK_MS = 1000
 const PLACEHOLDER_MS = 16 // a server nearby has answered by then, and the message itself is shown without a detour
+const SAID_CHARACTERS = 200 // of what somebody else has written; all of it can be read there
 const STRANDED = {
   lost: "Not sent: the connection broke three times while this was on its way.",
   old: "Not sent: this waited for more than a day.",
@@ -112,6 +113,7 @@ export class MessageList extends HTMLElement {
     if (!isWhole) return socket.resume(Number(fresh.dataset.seq) - 1)
     const isNew = !known
     const isNews = isNew && !isOwn(fresh)
+    const wasOpen = isNew ? !this.#hasVersionOf(fresh) : known.dataset.status === "streaming"
     if (isNews) this.#follower.check()
     bus.emit("message-received", fresh)
     // A change of a message that is not loaded comes with its page.
@@ -122,13 +124,28 @@ export class MessageList extends HTMLElement {
     }
     if (fresh.hidden) return known && this.#removeVersion(known)
     const message = upsert(this.messages, fresh)
-    const { clientId, authorKind, status } = message.dataset
     this.#groupAround(message)
-    socket.confirm(clientId)
+    socket.confirm(message.dataset.clientId)
     if (isNews && !this.#follower.following) this.#countUnread(1)
-    if (isNew && authorKind !== "user" && status === "done") {
-      bus.emit("reply-completed", { author: message.getAttribute("aria-label") })
-    }
+    if (message.dataset.authorKind !== "user") this.#tellReply(message, wasOpen)
+    else if (isNews) this.#tellMessage(message)
+  }
+
+  // One that is there already is only exchanged for another.
+  #hasVersionOf(message) {
+    return [...this.querySelectorAll("chat-message")].some((each) => placeOf(each) === placeOf(message))
+  }
+
+  #tellReply(message, wasOpen) {
+    const { status } = message.dataset
+    const hasEnded = status === "done" || status === "failed"
+    if (wasOpen && hasEnded) bus.emit("reply-completed", { author: authorOf(message), failed: status === "failed" })
+  }
+
+  #tellMessage(message) {
+    const words = message.prompt || slot(message, "text")?.textContent.trim()
+    const said = [...(words ?? "")].slice(0, SAID_CHARACTERS).join("")
+    if (said) bus.emit("message-arrived", { author: authorOf(message), words: said })
   }
 
   // Another version has taken its place already; the keyboard goes on there.
@@ -289,6 +306,10 @@ export class MessageList extends HTMLElement {
     this.#screens = screens
     this.#countUnread(this.#follower.following ? -this.#unread : 0)
   }
+}
+
+function authorOf(message) {
+  return message.querySelector(".message__author").textContent
 }
 
 defineLater("stream", "message-list", MessageList)
