@@ -8,6 +8,7 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from chatserver.runtime import clock
+from chatserver.statistics.figures import Span
 
 HOURS = {"24h": 24}
 DAYS = {"7d": 7, "30d": 30, "90d": 90}
@@ -62,6 +63,11 @@ class Period(Struct, frozen=True, kw_only=True):
             before_start=before_start.astimezone(here),
             before_end=before_end.astimezone(here),
         )
+
+    @property
+    def span(self) -> Span:
+        """All of it, as figures are asked for."""
+        return Span(start=self.start, end=self.end, zone=self.zone)
 
     @property
     def words(self) -> str:

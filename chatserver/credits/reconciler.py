@@ -1,5 +1,7 @@
 """Checks that the ledger (`credit_entries`), the credits and the sessions' counters agree (`chatserver credits check`)."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from chatserver.database import Transaction
@@ -23,7 +25,12 @@ _CHECKS = {
 
 async def check(tx: Transaction) -> list[Discrepancy]:
     """All discrepancies; none means that every credit is accounted for. Needs the worker role."""
+    return await discrepancies(tx, _CHECKS)
+
+
+async def discrepancies(tx: Transaction, checks: Mapping[str, str]) -> list[Discrepancy]:
+    """Every row that a query finds, with what is wrong with it: `checks` is by the queries' names."""
     found = []
-    for query, what in _CHECKS.items():
+    for query, what in checks.items():
         found += [Discrepancy(what, dict(row)) for row in await tx.fetch_all(query)]
     return found

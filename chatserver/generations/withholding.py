@@ -40,7 +40,7 @@ async def hide_message(tx: Transaction, message_id: str, reason: str, *, again: 
 
     NotFound where it is gone, Conflict where it is hidden already; with `again` it stays so.
     """
-    row = await _find_message(tx, message_id)
+    row = await withholding.find(tx, message_id)
     if again and row["withheld"] is not None:
         return
     if row["kind"] != "text":
@@ -60,7 +60,7 @@ async def show_message(tx: Transaction, message_id: str) -> None:
 
     NotFound where it is gone, Conflict where it is not hidden.
     """
-    row = await _find_message(tx, message_id)
+    row = await withholding.find(tx, message_id)
     if row["kind"] != "text":
         await tx.fetch_all("generations.of_message", message_id=message_id)
         await tx.execute("generations.prompts_again", message_id=message_id)
@@ -85,10 +85,3 @@ async def _announce(tx: Transaction, generation_id: str | None, reason: str | No
     message_id = await tx.fetch_value("generations.withhold", generation_id=generation_id, reason=reason)
     if message_id is not None:
         await messages.touch(tx, message_id)
-
-
-async def _find_message(tx: Transaction, message_id: str) -> Row:
-    row = await tx.fetch_one("messages.find", message_id=message_id)
-    if row is None:
-        raise NotFound("This message was deleted meanwhile.")
-    return row

@@ -15,10 +15,10 @@ async def withhold(tx: Transaction, message_id: str, reason: str) -> None:
 
     NotFound where it is gone, Conflict where it is hidden or deleted already.
     """
-    row = await _find(tx, message_id)
+    row = await find(tx, message_id)
     await sessions.lock(tx, row["session_id"])
     # Read again: it may have changed while the lock was awaited.
-    row = await _find(tx, message_id)
+    row = await find(tx, message_id)
     if row["withheld"] is not None or row["status"] == "deleted":
         raise Conflict("This message is hidden already, or was deleted meanwhile.")
     await tx.execute("messages.keep_words", message_id=message_id)
@@ -31,7 +31,7 @@ async def withhold(tx: Transaction, message_id: str, reason: str) -> None:
 
 async def show_again(tx: Transaction, message_id: str) -> None:
     """Shows a hidden message again, and announces it. NotFound where it is gone, Conflict where it is not hidden."""
-    row = await _find(tx, message_id)
+    row = await find(tx, message_id)
     await sessions.lock(tx, row["session_id"])
     if await tx.fetch_value("messages.show_again", message_id=message_id) is None:
         raise Conflict("This message is not hidden, or was deleted meanwhile.")
@@ -39,7 +39,8 @@ async def show_again(tx: Transaction, message_id: str) -> None:
     await service.touch(tx, message_id)
 
 
-async def _find(tx: Transaction, message_id: str) -> Row:
+async def find(tx: Transaction, message_id: str) -> Row:
+    """The row of a message, hidden or not. Raises NotFound."""
     row = await tx.fetch_one("messages.find", message_id=message_id)
     if row is None:
         raise NotFound("This message was deleted meanwhile.")

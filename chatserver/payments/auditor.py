@@ -1,6 +1,6 @@
 """Checks that orders, purchases and revenue agree (`chatserver payments check`)."""
 
-from chatserver.credits.reconciler import Discrepancy
+from chatserver.credits.reconciler import Discrepancy, discrepancies
 from chatserver.database import Transaction
 
 _CHECKS = {
@@ -13,7 +13,4 @@ _CHECKS = {
 
 async def check(tx: Transaction) -> list[Discrepancy]:
     """All discrepancies; none means that every payment is accounted for. Needs the worker role."""
-    found = []
-    for query, what in _CHECKS.items():
-        found += [Discrepancy(what, dict(row)) for row in await tx.fetch_all(query)]
-    return found
+    return await discrepancies(tx, _CHECKS)

@@ -12,15 +12,6 @@ from tests.support.people import run_sql
 from tests.support.story import sign_up
 
 
-@pytest.fixture
-async def operator(product, database):
-    """An admin's browser."""
-    grace = await sign_up(product, "Grace")
-    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
-    async with opened(grace) as browser:
-        yield browser
-
-
 async def test_every_section_of_the_navigation_answers(operator):
     for section in layout.SECTIONS:
         answer = await operator.visit(section.path)

@@ -5,16 +5,11 @@ import json
 import re
 import sys
 
-import pytest
-
 from chatserver import codes
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditFilter
 from chatserver.users.models import Visitor
-from tests.support.page_visits import opened
-from tests.support.people import run_sql
 from tests.support.product import environment
-from tests.support.story import sign_up
 
 CODE = re.compile(r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}\b")
 # Several commands in one process: starting Python takes most of the time.
@@ -24,14 +19,6 @@ from chatserver.cli import app
 for line in json.loads(sys.argv[1]):
     app(["codes", *line], standalone_mode=False)
 """
-
-
-@pytest.fixture
-async def operator(product, database):
-    grace = await sign_up(product, "Grace")
-    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
-    async with opened(grace) as browser:
-        yield browser
 
 
 async def test_codes_are_shown_once_listed_by_batch_and_withdrawn(operator, product, database, ada):

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 
-from tests.admin.test_admin_pages import operator as operator
 from tests.support.people import run_sql
 from tests.support.story import sign_up
 

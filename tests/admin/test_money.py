@@ -5,8 +5,6 @@ import functools
 import io
 from decimal import Decimal
 
-import pytest
-
 from chatserver import ids
 from chatserver.admin import money
 from chatserver.admin.period import Period
@@ -16,17 +14,8 @@ from chatserver.runtime import clock
 from chatserver.sessions import checkout
 from tests.support.page_visits import opened
 from tests.support.people import make_user, run_sql
-from tests.support.story import sign_up
 
 CALLED = [("sketch", "painter", "image"), ("huggingface", "a/b", "image"), ("huggingface", "film", "video")]
-
-
-@pytest.fixture
-async def operator(product, database):
-    grace = await sign_up(product, "Grace")
-    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
-    async with opened(grace) as browser:
-        yield browser
 
 
 async def sets_price(operator, **fields):

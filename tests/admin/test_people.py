@@ -14,7 +14,7 @@ from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, Not
 from chatserver.generations import service as generations
 from tests.generations.test_queue import ask, balance, finish, take
 from tests.messages.test_service import say
-from tests.support.people import make_session, make_user, run_sql, run_sql_as
+from tests.support.people import make_session, make_user, newest_act, run_sql, run_sql_as
 from tests.users.accounts import create_api_token, member, signed_in_user
 
 NOTHING = "00000000-0000-7000-8000-000000000000"
@@ -36,11 +36,6 @@ async def ada(database):
 @pytest.fixture
 async def session(database, ada):
     return await make_session(database, ada)
-
-
-async def newest_act(database):
-    [entry] = await database.run_system(audit.page, AuditFilter(), None, 1)
-    return entry
 
 
 # Finding ----------------------------------------------------------------------------------------------------------------

@@ -13,17 +13,7 @@ from chatserver.config import Config
 from chatserver.costs.models import WorstCase
 from chatserver.errors import Conflict, Invalid
 from chatserver.web import templating
-from tests.support.page_visits import opened
-from tests.support.people import run_sql
 from tests.support.story import sign_up
-
-
-@pytest.fixture
-async def operator(product, database):
-    grace = await sign_up(product, "Grace")
-    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
-    async with opened(grace) as browser:
-        yield browser
 
 
 async def pro(database):

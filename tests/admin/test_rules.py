@@ -12,12 +12,9 @@ from tests.support.story import Refusal, sign_up
 PATH = "/admin/rules"
 
 
-@pytest.fixture
-async def operator(product, database):
-    grace = await sign_up(product, "Grace")
-    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
-    async with opened(grace) as browser:
-        yield browser
+@pytest.fixture(autouse=True)
+async def no_rule_stays(database):
+    yield
     await run_sql(database, "DELETE FROM prompt_rules")
 
 

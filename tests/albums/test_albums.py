@@ -8,19 +8,10 @@ from chatserver.albums import service as albums
 from chatserver.albums.requests import ChangeAlbum, CreateAlbum
 from chatserver.errors import ChatserverError, Conflict, Invalid, NotFound
 from chatserver.privacy import erasure
-from chatserver.storage.filesystem import FolderStorage
-from tests.assets.session_files import SessionFiles, picture
+from tests.assets.session_files import picture
 from tests.support.people import make_session, make_user, run_sql, run_sql_as
 
 PICTURE = picture()
-
-
-@pytest.fixture(scope="module")
-async def session_files(database, tmp_path_factory):
-    storage = FolderStorage(tmp_path_factory.mktemp("files"))
-    await storage.create()
-    yield await SessionFiles.fill(database, storage)
-    await storage.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from chatserver.assets import favorites
 from chatserver.assets import service as assets
 from chatserver.audit import Actor
 from chatserver.audit import service as audit
-from chatserver.audit.models import AuditFilter
 from chatserver.config import Config
 from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, RateLimited
 from chatserver.events import session_channel
@@ -23,7 +22,7 @@ from chatserver.privacy import erasure, export
 from chatserver.reports import service as reports
 from tests.generations.test_queue import CHOICE, CHOICES, ask, finish, take
 from tests.messages.test_service import say
-from tests.support.people import add_member, make_session, make_user, run_sql, run_sql_as
+from tests.support.people import add_member, make_session, make_user, newest_act, run_sql, run_sql_as
 
 HOURS = Config().hours_by_report_kind
 NOTHING = "00000000-0000-7000-8000-000000000000"
@@ -72,11 +71,6 @@ async def decide(database, actor, target_id, act, reason=WHY, seen=""):
 async def thing(database, target_id):
     [found] = [each for each in await database.run_system(reports.queue, None) if each.target_id == target_id]
     return found
-
-
-async def newest_act(database):
-    [entry] = await database.run_system(audit.page, AuditFilter(), None, 1)
-    return entry
 
 
 # Reporting ------------------------------------------------------------------------------------------------------------

@@ -16,15 +16,6 @@ from chatserver.storage import s3
 BUCKET = "the-bucket"
 
 
-@pytest.fixture(scope="module")
-async def store(swift):
-    opened = await storage.open_url(swift.url(BUCKET))
-    await opened.create()
-    await opened.put("a/1.png", b"0123456789", "image/png")
-    yield opened
-    await opened.close()
-
-
 async def fetch(address: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
     async with aiohttp.ClientSession() as client, client.request(method, address, headers=headers) as answer:
         return answer.status, dict(answer.headers), await answer.read()

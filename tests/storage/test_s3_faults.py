@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chatserver import storage
 from chatserver.errors import StorageError
 from chatserver.storage import s3
 from chatserver.storage.address import s3_address
@@ -26,15 +25,6 @@ DEADLINE_SECONDS = 3.0
 # What a call may take beyond its deadline there: one more call, which removes parts, included.
 LATE_SECONDS = 12.0
 PICTURE, CLIP = b"x" * 1000, b"x" * 9_000_000
-
-
-@pytest.fixture(scope="module")
-async def store(swift):
-    opened = await storage.open_url(swift.url(BUCKET))
-    await opened.create()
-    await opened.put("a/1.png", b"0123456789", "image/png")
-    yield opened
-    await opened.close()
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,8 @@
 from typing import Any
 
 from chatserver import ids
+from chatserver.audit import service as audit
+from chatserver.audit.models import AuditEntry, AuditFilter
 from chatserver.database import Database, Transaction
 
 
@@ -39,6 +41,12 @@ async def add_member(database: Database, session_id: str, user_id: str, role: st
         user_id,
         role,
     )
+
+
+async def newest_act(database: Database) -> AuditEntry:
+    """The last line of the operators' audit log."""
+    [entry] = await database.run_system(audit.page, AuditFilter(), None, 1)
+    return entry
 
 
 async def run_sql(database: Database, statement: str, *values: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from chatserver.database import Transaction
 from chatserver.errors import NotFound
 from chatserver.state import state_of
 from chatserver.statistics import figures
-from chatserver.statistics.figures import FigureTable, Span, Totals
+from chatserver.statistics.figures import FigureTable, Totals
 
 PATH = "/admin/figures"
 
@@ -36,12 +36,8 @@ async def _read(tx: Transaction, period: Period) -> tuple[Totals, Totals, list[F
     return (
         await figures.totals(tx, period.start, period.end),
         await figures.totals(tx, period.before_start, period.before_end),
-        [await figures.table(tx, name, _span(period)) for name in figures.TABLES],
+        [await figures.table(tx, name, period.span) for name in figures.TABLES],
     )
-
-
-def _span(period: Period) -> Span:
-    return Span(start=period.start, end=period.end, zone=period.zone)
 
 
 async def download(request: Request) -> Response:
@@ -51,7 +47,7 @@ async def download(request: Request) -> Response:
     name = request.path_params["table"]
     if name not in figures.TABLES:
         raise NotFound
-    found = await state.database.run_system(figures.table, name, _span(Period.of(request)))
+    found = await state.database.run_system(figures.table, name, Period.of(request).span)
     return csv_response(name.replace("_", "-"), found.columns, found.rows)
 
 

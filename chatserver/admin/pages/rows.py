@@ -39,7 +39,7 @@ async def context(request: Request, kind: type[Filter], read: ReadPage[Filter, K
     wanted, period, before = _filter(kind, request), Period.of(request), request.query_params.get("before", "")
     days, after_id = _days(period), ids.parse(before, "before") if before else None
     day = _day(request, days)
-    rows = await state.database.run_system(read, wanted, days.get(day, _whole(period)), after_id, PAGE)
+    rows = await state.database.run_system(read, wanted, days.get(day, period.span), after_id, PAGE)
     return {
         "rows": rows,
         "wanted": wanted,
@@ -61,7 +61,7 @@ async def download(
     state = state_of(request)
     wanted, period = _filter(kind, request), Period.of(request)
     days = _days(period)
-    span = days.get(_day(request, days), _whole(period))
+    span = days.get(_day(request, days), period.span)
     return while_admin(request, csv_response(name, columns, _rows(state.database, read, wanted, span)))
 
 
@@ -84,10 +84,6 @@ def _filter(kind: type[Filter], request: Request) -> Filter:
         if why := unreadable(value):
             raise Invalid.field(name, why)
     return kind(**given)
-
-
-def _whole(period: Period) -> Span:
-    return Span(start=period.start, end=period.end, zone=period.zone)
 
 
 def _days(period: Period) -> dict[str, Span]:

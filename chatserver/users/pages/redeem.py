@@ -64,7 +64,9 @@ async def redeem(request: Request) -> Response:
 async def _redeem_for_visitor(request: Request, form: Form) -> Response:
     codes.require_taken(state_of(request).config.checkout)
     try:
-        signed_in = await visitor_forms.sign_up_or_in(request, form, has_account=_has_account(request, form))
+        signed_in = await visitor_forms.sign_up_or_in(
+            request, form, has_account=visitor_forms.has_account(request, form)
+        )
     except ChatserverError as error:
         return await _page(request, form_pages.refuse(form, error), error)
     try:
@@ -96,17 +98,12 @@ async def _redeem(request: Request, user_id: str, form: Form) -> Session:
     )
 
 
-def _has_account(request: Request, form: Form) -> bool:
-    """Whether the form is that of a sign-in: asked for, or because strangers can make no account."""
-    return visitor_forms.asks_to_sign_in(form) or state_of(request).config.sign_up != "open"
-
-
 async def _page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
     policy = state_of(request).config.sign_up
     context = {
         "form": form,
         "taken": codes.CHECKOUT in state_of(request).config.checkout,
-        "has_account": _has_account(request, form),
+        "has_account": visitor_forms.has_account(request, form),
         "policy": policy,
     }
     return form_pages.page(request, "codes/redeem.html", context, error)

@@ -66,7 +66,9 @@ async def _start_for_viewer(request: Request, form: Form, viewer: Viewer) -> Res
 async def _start_for_visitor(request: Request, form: Form) -> Response:
     try:
         order = await _order(request, form)
-        signed_in = await visitor_forms.sign_up_or_in(request, form, has_account=_has_account(request, form))
+        signed_in = await visitor_forms.sign_up_or_in(
+            request, form, has_account=visitor_forms.has_account(request, form)
+        )
     except ChatserverError as error:
         return await _page(request, form_pages.refuse(form, error), error)
     try:
@@ -75,11 +77,6 @@ async def _start_for_visitor(request: Request, form: Form) -> Response:
         # The account is made: the page of plans says why there is no session yet, and the browser keeps the prompt.
         response = forms.redirect(request, OTHERWISE, notice=error.message, kind="problem")
     return visitor_forms.remember(request, response, signed_in)
-
-
-def _has_account(request: Request, form: Form) -> bool:
-    """Whether the form is that of a sign-in: asked for, or because strangers can make no account."""
-    return visitor_forms.asks_to_sign_in(form) or state_of(request).config.sign_up != "open"
 
 
 async def _order(request: Request, form: Form) -> StartOrder:
@@ -116,7 +113,7 @@ async def _page(request: Request, form: Form, error: ChatserverError | None = No
         "form": form,
         "plan": await _plan(request, form),
         "checkout": state.config.checkout,
-        "has_account": _has_account(request, form),
+        "has_account": visitor_forms.has_account(request, form),
         "policy": state.config.sign_up,
     }
     response = form_pages.page(request, "users/start.html", context, error)

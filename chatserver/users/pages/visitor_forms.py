@@ -15,6 +15,11 @@ def asks_to_sign_in(form: Form) -> bool:
     return form.text("account") == "mine" or form.flag("has_account")
 
 
+def has_account(request: Request, form: Form) -> bool:
+    """Whether the form is that of a sign-in: asked for, or because strangers can make no account."""
+    return asks_to_sign_in(form) or state_of(request).config.sign_up != "open"
+
+
 async def sign_up_or_in(request: Request, form: Form, *, has_account: bool, invite: str = "") -> SignedIn:
     """The account of the fields `email`, `password` and `name`: a new one, or one that exists with this password.
 
