@@ -85,6 +85,20 @@ async def visit(browser: Any, prepared: Prepared) -> AsyncIterator[Visitor]:
         yield visitor
 
 
+async def hold_upload(page: Page) -> tuple[asyncio.Event, asyncio.Event]:
+    """Keeps the answer to the next upload on its way. Returns what tells that it is, and what lets it come."""
+    answered, released = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        answer = await route.fetch()
+        answered.set()
+        await released.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/uploads?**", answer_late, times=1)
+    return answered, released
+
+
 async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press(
     visit: Visitor, prepared: Prepared
 ) -> None:
@@ -99,13 +113,14 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
     assert await chosen(page, pasted) == ""
     await expect(page.locator(CHIP)).to_have_text("Picture")
     # No picture is made without the one that is still on its way.
-    await hold_answers(page, "/uploads")
+    answered, released = await hold_upload(page)
     await give(page, "paste", png("olive"))
+    await answered.wait()
     await say(page, "made of olives")
     problem, hint = page.locator(".composer__problem"), page.locator(".composer__hint")
     await expect(problem).to_have_text("The picture is still being uploaded.")
     await expect(hint).to_have_text("Esc goes back to words")
-    await release_answer(page, 0)
+    released.set()
     olive = await chosen(page)
     await expect(problem).to_be_hidden()
     await expect(page.locator(SEND)).to_have_text(re.compile("^Vary"))
@@ -153,15 +168,7 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
     await expect(page.locator('[name="source-change"][value="edit"]')).to_be_checked()
     # An upload that another choice has overtaken changes nothing of it, and nothing seems to be on its way after it.
     await page.keyboard.press("Escape")
-    answered, released = asyncio.Event(), asyncio.Event()
-
-    async def answer_late(route: Route) -> None:
-        answer = await route.fetch()
-        answered.set()
-        await released.wait()
-        await route.fulfill(response=answer)
-
-    await page.route("**/uploads?**", answer_late)
+    answered, released = await hold_upload(page)
     await give(page, "paste", png("teal"))
     await answered.wait()
     await page.evaluate(use, pasted)
