@@ -40,6 +40,8 @@ MODEL_GONE = re.compile(
     r"|deprecated|not served|no longer)",
     re.I | re.S,
 )
+# What hf-inference says where what happened is in `warnings`. Beside any other words those are remarks, not the reason.
+_UNKNOWN = "unknown error"
 _BUSY = re.compile(r"overloaded|too many requests|rate.?limit", re.I)
 _KEY = re.compile(r"\b(hf_|sk-|api_|key_)\w{6,}|bearer|authorization", re.I)
 # Markup, control characters, marks of direction, and lone surrogates, which no database and no socket takes.
@@ -141,8 +143,8 @@ def message_in(document: Any) -> str:
 def _message_in_mapping(document: Mapping[str, Any]) -> str:
     for name in ("error", "message", "error_message", "detail", "details", "msg", "errors", "reason", "description"):
         if words := message_in(document.get(name)):
-            # hf-inference says "unknown error" and puts what happened in `warnings`.
-            return message_in(document.get("warnings")) or _with_field(document, words)
+            warned = message_in(document.get("warnings")) if words.strip().lower() == _UNKNOWN else ""
+            return warned or _with_field(document, words)
     return ""
 
 

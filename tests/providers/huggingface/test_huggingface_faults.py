@@ -57,6 +57,12 @@ FAULTS: list[tuple[Outcome, type[ProviderError], str]] = [
     (Fail(410), ModelGone, "no longer"),
     (Fail(400), ModelGone, "Model not supported by provider"),
     (Fail(400, {"error": ["width: received (`7`) in parameters"]}), BadParameters, "received"),
+    # Remarks beside the reason: this one reads as if the model were gone.
+    (
+        Fail(400, {"error": ["width is odd"], "warnings": ["This model's `x` is deprecated"]}),
+        BadParameters,
+        "width is odd",
+    ),
     (Fail(400, {"error": {"message": "x", "code": "model_not_supported", "type": "t"}}), BadParameters, "settings"),
     (Fail(413), BadParameters, "settings"),
     (Fail(422), BadParameters, "multiple of 8"),
