@@ -160,6 +160,11 @@ def test_every_package_has_its_layer():
     assert sorted(layers) == sorted(packages)
 
 
+def test_every_package_is_in_the_tour_of_the_code():
+    tour = (ROOT / "docs" / "architecture.md").read_text().partition("```\nchatserver/")[2].partition("```")[0]
+    assert {top(module) for module in MODULES if top(module)} - set(re.findall(r"\w+", tour)) == set()
+
+
 def test_imports_point_one_way():
     wrong = []
     for module in MODULES:

@@ -62,13 +62,6 @@ class OpenReports(Struct, frozen=True):
     newest: str | None
 
 
-class MessageWords(Struct, frozen=True):
-    """The words of a reported message, as an operator reads them."""
-
-    text: str
-    author_name: str
-
-
 # Reporting ----------------------------------------------------------------------------------------------------------
 
 
@@ -198,7 +191,7 @@ async def is_known(tx: Transaction, target_id: str) -> bool:
     return await tx.fetch_one("reports.known", target_id=target_id) is not None
 
 
-async def read_message(tx: Transaction, actor: Actor, message_id: str) -> MessageWords:
+async def read_message(tx: Transaction, actor: Actor, message_id: str) -> str:
     """The words of a reported message; its author may ask who has read them. NotFound where it is gone or not reported."""
     known = await tx.fetch_one("reports.known", target_id=message_id)
     row = await tx.fetch_one("reports.words_of_message", message_id=message_id)
@@ -207,7 +200,8 @@ async def read_message(tx: Transaction, actor: Actor, message_id: str) -> Messag
     await audit.record(
         tx, actor, "message.read", "message", message_id, "It was reported.", subject_id=row["author_id"]
     )
-    return MessageWords(row["text"], row["author_name"])
+    words: str = row["text"]
+    return words
 
 
 # Deciding: needs the worker role --------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ UPDATE reports SET decision_id = :decision_id, visitor = NULL WHERE target_id = 
 
 -- name: words_of_message
 -- The words of a message as an operator reads them, also while it is hidden; of pictures the first prompt.
-SELECT coalesce(w.text, m.text) AS text, m.user_id AS author_id, m.author_name
+SELECT coalesce(w.text, m.text) AS text, m.user_id AS author_id
   FROM messages m LEFT JOIN withheld_texts w ON w.message_id = m.id
  WHERE m.id = :message_id AND m.status <> 'deleted';
 

@@ -247,7 +247,7 @@ async def test_the_words_of_a_hidden_message_leave_every_place_and_come_back(dat
     assert hidden[:4] == ("", "", WHY, 0) and "canary" not in hidden[4]
     exported = b"".join([piece async for piece in await export.export_account(database, ada)])
     assert b"a canary sings" in exported and b'"decisions":[\n{' in exported, "one's own words stay one's own"
-    assert (await database.run_system(reports.read_message, grace, said.id)).text == "a canary sings in the morning"
+    assert (await database.run_system(reports.read_message, grace, said.id)) == "a canary sings in the morning"
     assert [entry.action for entry in await database.run_system(audit.readings, ada, None, 5)] == ["message.read"]
     await decide(database, grace, said.id, "restore", seen=decision.id)
     assert (await places())[:4] == before[:4]

@@ -16,7 +16,7 @@ from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, NotFound
 from chatserver.reports import service as reports
 from chatserver.reports.models import KIND_WORDS
-from chatserver.reports.service import Act, MessageWords
+from chatserver.reports.service import Act
 from chatserver.runtime import clock
 from chatserver.state import state_of
 from chatserver.web import forms
@@ -40,7 +40,7 @@ async def _page(
     request: Request,
     *,
     decided: bool = False,
-    read: tuple[str, MessageWords] | None = None,
+    read: tuple[str, str] | None = None,
     error: ChatserverError | None = None,
 ) -> Response:
     require_admin(request)
