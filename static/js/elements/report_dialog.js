@@ -12,7 +12,7 @@ export class ReportDialog extends HTMLElement {
     this.form.addEventListener("submit", this.onSubmit)
   }
 
-  /** Shows the form for a file, the first of `assets`, or for a `message`. What was typed of it and not sent is kept. */
+  /** Shows the form for a file, the first of `assets`, or for a `message`. What was typed and not sent is kept. */
   async open({ assets, message }) {
     const path = message ? `/messages/${message}/reports` : `/assets/${assets[0]}/reports`
     if (path !== this.#path || this.form.hidden) this.form.reset()

@@ -1,6 +1,7 @@
 // Keeps a scrolling container at its end while the reader is there.
 const NEAR_PX = 100 // who comes down to within this distance of the end follows
-const AT_END_PX = 1 // who moves up leaves it: a reply that grows would pull back every small step of a trackpad or finger
+// Who moves up leaves it: a reply that grows would pull back every small step of a trackpad or finger.
+const AT_END_PX = 1
 
 export class ScrollFollower {
   #scroller
