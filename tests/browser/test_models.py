@@ -160,10 +160,14 @@ async def test_a_node_becomes_its_newer_drawing_and_keeps_what_is_the_browsers(p
 async def test_nodes_with_ids_stay_themselves_when_others_come_between(page) -> None:
     body = """
       const make = (html) => new DOMParser().parseFromString(`<div>${html}</div>`, 'text/html').body.firstChild
-      const node = make('<p id="a"></p><p id="b"></p>'); const [a, b] = node.children
-      m.morph(node, make('<p id="new"></p><p id="a"></p><p id="b"></p>'))
+      const node = make(x[0]); const [a, b] = node.children
+      m.morph(node, make(x[1]))
       return node.children[1] === a && node.children[2] === b"""
-    assert await run(page, "helpers/morph", body) is True
+    rows = ['<p id="a"></p><p id="b"></p>', '<p id="new"></p><p id="a"></p><p id="b"></p>']
+    # The link to the file of a second picture stays that, where the first picture is done after it.
+    links = ['<a data-of="2"></a><b></b>', '<a data-of="1"></a><a data-of="2"></a><b></b>']
+    for drawn in (rows, links):
+        assert await run(page, "helpers/morph", body, drawn) is True
 
 
 async def test_what_stays_is_not_moved_where_what_stood_before_it_goes(page) -> None:

@@ -19,7 +19,7 @@ from chatserver.generations.models import ENDED, Generation, GenerationFault, St
 from chatserver.generations.pages import Filters
 from chatserver.identity.viewer import Viewer
 from chatserver.plans.models import Plan, Price
-from chatserver.runtime import clock
+from chatserver.runtime import clock, paths
 from chatserver.sessions.models import Card, Cover, Invitation, Member, Session
 from chatserver.web import filters, forms, templating
 
@@ -399,3 +399,15 @@ def test_ids_of_nodes_have_one_author() -> None:
     made = generation("done")
     assert templating.dom_id(made) == f"generation_{made.id}"
     assert templating.dom_id(session(), "card").startswith("card_session_")
+
+
+def test_what_is_pressed_in_a_page_that_follows_changes_stays_itself_when_rows_come_and_go() -> None:
+    """Rows without an id are changed into each other: a press, or what is being typed, would be about another one."""
+    folder = paths.TEMPLATES
+    pages = [path for path in (folder / "admin").glob("*.html") if "set live_parts" in path.read_text()]
+    assert len(pages) >= 4
+    for page in pages:
+        included = re.findall(r'{% include "([^"]+)" %}', page.read_text())
+        for path in [page, *(folder / each for each in included)]:
+            rows = re.findall(r"{% for [^%]+%}\s*(?:{% set [^%]+%}\s*)*<(?:tr|li)[^>]*>", path.read_text())
+            assert [row for row in rows if " id=" not in row] == [], path.name

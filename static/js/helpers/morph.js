@@ -53,12 +53,17 @@ function passAdded(place, known) {
   return place
 }
 
-// Takes the child to be changed into `wanted`: the one with the same id, otherwise the next of its kind without an id.
+// Takes the child to be changed into `wanted`: the one with the same name, otherwise the next of its kind without one.
 function take(rest, wanted) {
-  const same = (node) => node.id && node.id === wanted.id
-  let index = wanted.id ? rest.findIndex(same) : -1
-  if (index < 0) index = rest.findIndex((node) => !node.id && kind(node) === kind(wanted))
+  const name = nameOf(wanted)
+  let index = name ? rest.findIndex((node) => nameOf(node) === name) : -1
+  if (index < 0) index = rest.findIndex((node) => !nameOf(node) && kind(node) === kind(wanted))
   return index < 0 ? null : rest.splice(index, 1)[0]
+}
+
+// A link to the file of a picture has no id, and stays that of its picture: it may be pressed just now.
+function nameOf({ id, dataset }) {
+  return id || dataset?.of
 }
 
 function kind(node) {
