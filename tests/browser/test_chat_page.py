@@ -171,6 +171,17 @@ async def test_words_and_settings_survive_a_reload(product, browser) -> None:
         await expect(page.locator(TEXT)).to_have_value("a quiet lake")
         await expect(page.locator("message-composer")).to_have_attribute("data-mode", "image")
         await expect(page.locator('input[name="ratio"][value="16:9"]')).to_be_checked()
+        # A second tab begins with it, and from then on each keeps its own, until that is sent from either.
+        other = await visitor.open_session(session)
+        await expect(other.locator(TEXT)).to_have_value("a quiet lake")
+        await other.press(TEXT, "Escape")
+        await other.fill(TEXT, "something else")
+        for tab, words in ((page, "a quiet lake"), (other, "something else")):
+            await tab.reload()
+            await expect(tab.locator(TEXT)).to_have_value(words)
+        await say(other, "a quiet lake")
+        third = await visitor.open_session(session)
+        await expect(third.locator(TEXT)).to_have_value("")
 
 
 BREAK_AND_HEAR = """() => {
