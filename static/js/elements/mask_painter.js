@@ -33,6 +33,7 @@ export class MaskPainter extends HTMLElement {
     this.size.addEventListener("input", () => this.#showBrush())
     this.dialog.addEventListener("keydown", this.onKeydown)
     this.dialog.addEventListener("close", this.onClose)
+    addEventListener("pagehide", () => this.dialog.open && this.#keep())
     this.surface.addEventListener("keydown", this.onSurfaceKeydown)
     this.surface.addEventListener("keyup", this.onSurfaceKeyup)
     this.surface.addEventListener("pointerdown", this.onPointerdown)
@@ -131,6 +132,11 @@ export class MaskPainter extends HTMLElement {
     this.#end()
     this.#opened++
     this.picture.removeAttribute("src")
+    this.#keep()
+  }
+
+  // In the composer, whose draft outlives the page.
+  #keep() {
     if (this.dialog.hasAttribute("data-local-loading")) return
     this.#emit("compose", { mode: "image", settings: { mask: this.#mask.toText() } })
   }
