@@ -205,6 +205,21 @@ async def test_an_element_that_has_moved_does_once_what_it_is_told_once(page, el
     assert await run(page, element, body) == 1
 
 
+async def test_an_undo_stays_while_it_has_the_focus(page) -> None:
+    body = """
+      const { bus } = await import("/static/any/js/bus.js")
+      const toast = put(`<toast-notice hidden><span data-slot="words"></span>
+        <button data-slot="undo" data-action="undo">Undo</button></toast-notice>`)
+      bus.emit("toast", { kind: "improved", text: "Improved.", undo: () => {} })
+      toast.querySelector("button").focus()
+      end()
+      const stayed = !toast.hidden
+      document.activeElement.blur()
+      end()
+      return [stayed, toast.hidden]"""
+    assert await run(page, "toast_notice", body) == [True, True]
+
+
 async def test_what_the_connection_tells_takes_back_no_press_that_is_not_answered(page) -> None:
     body = """
       const { socket } = await import("/static/any/js/socket.js")

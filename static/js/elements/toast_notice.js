@@ -47,7 +47,13 @@ export class ToastNotice extends HTMLElement {
     Object.assign(this.dataset, { kind, problem: problem || stays ? "yes" : "no" })
     setText(slot(this, "words"), text)
     this.hidden = false
-    if (!stays) this.#timer = setTimeout(() => this.#hide(), problem || undo ? PROBLEM_SHOWN_MS : SHOWN_MS)
+    if (!stays) this.#hideAfter(problem || undo ? PROBLEM_SHOWN_MS : SHOWN_MS)
+  }
+
+  // Not under a pointer, or the keyboard's focus, that is just about to press what it offers.
+  #hideAfter(ms) {
+    const end = () => (this.matches(":hover, :focus-within") ? this.#hideAfter(SHOWN_MS) : this.#hide())
+    this.#timer = setTimeout(end, ms)
   }
 
   #hide() {
