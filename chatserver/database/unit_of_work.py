@@ -43,7 +43,7 @@ MAX_UNITS = 2000
 RETRIES = 5
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 # What a statement that takes a row of a composite type apart raises after a migration has changed the type; asyncpg prepares
-# it anew only after an InvalidCachedStatementError.
+# it again only after an InvalidCachedStatementError.
 OUTDATED = (asyncpg.UndefinedColumnError, asyncpg.DatatypeMismatchError)
 
 log = structlog.get_logger(__name__)
@@ -232,7 +232,7 @@ class Database:
             await self._connections.release(kept)
 
     async def _run_as_prepared(self, connection: "asyncpg.Connection", unit: Unit) -> None:
-        """Runs a unit, and once more with statements prepared anew where those of the connection may be outdated."""
+        """Runs a unit, and once more with statements prepared again where those of the connection may be outdated."""
         try:
             await self._run_on(connection, unit)
         except OUTDATED:

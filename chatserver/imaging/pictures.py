@@ -46,7 +46,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Modules of Pillow that load GUI toolkits, or print when they are imported.
 _UNWANTED = frozenset({"ImageTk", "ImageQt", "ImageGrab", "ImageShow", "_tkinter_finder", "report", "__main__"})
 # The EXIF tag of the orientation, and what turns a picture upright by its value. ImageOps.exif_transpose also writes the
-# other tags anew, and fails where one of them is broken.
+# other tags again, and fails where one of them is broken.
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -1,4 +1,4 @@
-"""Pictures that people bring: decoded, turned upright, made smaller where they are very large, and encoded anew.
+"""Pictures that people bring: decoded, turned upright, made smaller where they are very large, and encoded again.
 
 Nothing of the file itself is kept: no metadata, no name, no second frame, no bytes behind its end.
 """

@@ -54,7 +54,7 @@ class ReplyPart(Event, frozen=True, kw_only=True, tag="part"):
 
     `text` is the growth, which begins at `offset`. `html` holds the blocks that are finished since: they follow those that
     cover `before` code units, and with them `closed` are covered. `open` is the block that is being written, where it was
-    drawn anew, and `tail` the text after it, which begins at `shown`. All offsets count UTF-16 code units. Programs get the
+    drawn again, and `tail` the text after it, which begins at `shown`. All offsets count UTF-16 code units. Programs get the
     whole `message` in its place, where there is one: when it has something to say, and each time it is four times as long.
     """
 

@@ -30,7 +30,7 @@ class DrawnMessage(Event, frozen=True, kw_only=True, tag="message"):
 
 
 class DrawnPart(Event, frozen=True, kw_only=True, omit_defaults=True, tag="part"):
-    """The growth of a reply whose open block was drawn anew, as `chat.v1.html` carries it.
+    """The growth of a reply whose open block was drawn again, as `chat.v1.html` carries it.
 
     `html` belongs before the open block of the message `target`, where that has blocks for `before` code units, and `open`
     into it, in place of what it has. Without `html` no block was finished, and with it blocks cover `closed` code units.

@@ -1,7 +1,7 @@
 """The text of a reply while it is written: published as deltas, and rendered block by block as the blocks are finished.
 
 Deltas are merged: to at most thirty a second, and to a few words each. A block that another has followed stays as it is, so
-that it is rendered and sent once. The block that is being written is rendered anew where it has grown by a share of its own
+that it is rendered and sent once. The block that is being written is rendered again where it has grown by a share of its own
 length, so that what is rendered and sent of a reply grows with its length, and not with the square of it.
 """
 
@@ -25,7 +25,7 @@ ENOUGH_CHARACTERS = 64
 # The wait doubles from the first delta on, behind which nothing is left to be shown.
 FIRST_WAIT_SECONDS = 1 / 15
 LONGEST_WAIT_SECONDS = 0.8
-# The open block is rendered anew when it has grown by these shares of its length: of itself, and where a line of it has
+# The open block is rendered again when it has grown by these shares of its length: of itself, and where a line of it has
 # ended, with which it may be finished, be a list's next item or a table's next row.
 GROWTH = 1 / 2
 GROWTH_WITH_LINE = 1 / 8

@@ -1,4 +1,4 @@
-// The favourites of whoever reads this, in this session: what the connection tells, and what is pressed on the page.
+// The favourites of the reader in this session: what the connection tells, and what is pressed on the page.
 // Pictures are drawn for everyone alike, so each one shows its mark by itself.
 import { bus } from "./bus.js"
 import { socket } from "./socket.js"

@@ -26,7 +26,7 @@ MAJOR_VERSION = 18
 # For root, when DATA_DIR is out of the account's reach.
 SYSTEM_FOLDER = Path("/var/lib/chatserver")
 ACCOUNT_NAME = "chatserver"
-# Each new version of the programs is copied anew for root, where they are below a private folder: some 60 MB.
+# Each new version of the programs is copied again for root, where they are below a private folder: some 60 MB.
 COPIES_KEPT_SECONDS = 30 * 86_400.0
 
 log = structlog.get_logger(__name__)

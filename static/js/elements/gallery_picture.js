@@ -29,7 +29,7 @@ export class GalleryPicture extends HTMLElement {
     return this.link.getAttribute("aria-label")
   }
 
-  /** Whether whoever reads this had it made. */
+  /** Whether the reader had it made. */
   get isMine() {
     return this.hasAttribute("data-mine")
   }

@@ -98,7 +98,7 @@ export class GalleryView extends HTMLElement {
 
   // Both ends ------------------------------------------------------------------------------------------------------
 
-  // Observed anew, they tell that one is in sight still: after what was too short, or did not come.
+  // Observed again, they tell that one is in sight still: after what was too short, or did not come.
   #watchEnds() {
     this.#observer.disconnect()
     this.#observer.observe(slot(this, "newer"))

@@ -77,7 +77,7 @@ export class GenerationCard extends HTMLElement {
     return { kind, url: link.href, thumbnail: src, shown: currentSrc || src, alt, width, height }
   }
 
-  /** Whether whoever reads this asked for it. */
+  /** Whether the reader asked for it. */
   get isMine() {
     return this.closest("chat-message").hasAttribute("data-local-mine")
   }

@@ -159,7 +159,7 @@ export class MessageList extends HTMLElement {
     button?.focus()
   }
 
-  // Observed anew, it tells that the beginning is in sight still.
+  // Observed again, it tells that the beginning is in sight still.
   #watchOlder() {
     this.#older.disconnect()
     this.#older.observe(slot(this, "older"))

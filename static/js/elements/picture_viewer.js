@@ -59,7 +59,7 @@ export class PictureViewer extends HTMLElement {
     this.dialog.close()
   }
 
-  /** The page is at an entry of the history that names no picture. Opened anew on the way there, it stays open. */
+  /** The page is at an entry of the history that names no picture. Opened again on the way there, it stays open. */
   onEntryLeft() {
     const reopened = this.#leaving && this.dialog.open
     this.#leaving = false

@@ -128,7 +128,7 @@ export class SessionPictures extends HTMLElement {
     this.#show()
   }
 
-  // Observed anew, it tells that the end is still in sight after a page that was too short.
+  // Observed again, it tells that the end is still in sight after a page that was too short.
   #watchEnd() {
     this.#more.disconnect()
     this.#more.observe(slot(this, "more"))

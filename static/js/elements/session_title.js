@@ -54,7 +54,7 @@ export class SessionTitle extends HTMLElement {
       await this.#turns.take(() => call("PATCH", `/sessions/${this.dataset.session}`, { title }))
       this.#stored = title
     } catch (error) {
-      if (this.#turns.isBusy) return // it was named anew since
+      if (this.#turns.isBusy) return // it has been renamed since
       setText(slot(this, "title"), this.#stored)
       this.#open(this.form.hidden ? title : this.field.value, error.message)
     }

@@ -13,7 +13,7 @@ export async function removeLeaving(path) {
   }
 }
 
-/** Asks once more for what this page shows and the one before was left with, and loads the page anew without it. */
+/** Asks once more for what this page shows and the one before was left with, and reloads the page without it. */
 export async function finishDeletions() {
   const paths = underWay().filter(isShown)
   store([])

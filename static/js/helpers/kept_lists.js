@@ -1,5 +1,5 @@
 // A list that the browser has kept, and shows again on the way back, is as it was when it was left: without what has
-// come since, and with what has gone. Those that no connection keeps up to date are loaded anew.
+// come since, and with what has gone. Those that no connection keeps up to date are loaded again.
 const LISTS = "live-history, share-row, session-deletion"
 
 /** Watches for the way back. What is typed or open stays. */

@@ -3,7 +3,7 @@ export function viewer() {
   return document.querySelector('meta[name="viewer-id"]')?.content ?? ""
 }
 
-/** Whether whoever reads this has written a message, or asked for its pictures. */
+/** Whether the reader has written a message, or asked for its pictures. */
 export function isOwn({ dataset: { authorKind, authorId } }) {
   return authorKind === "user" && authorId === viewer()
 }
