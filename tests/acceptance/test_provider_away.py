@@ -72,10 +72,13 @@ async def limit_report(database):
 
 
 async def opens(database, emulator, asked):
-    """Waits until so many calls were asked and answered, and the breaker is open after them; for how long."""
+    """Waits until so many calls were asked and answered, what asked waits again, and the breaker is open; for how long."""
     async with asyncio.timeout(30):
         while (
-            len(emulator.calls("make")) < asked or emulator.at_once or (await limit_report(database)).state != "closed"
+            len(emulator.calls("make")) < asked
+            or emulator.at_once
+            or await run_sql(database, "SELECT 1 FROM generations WHERE lease_until IS NOT NULL")
+            or (await limit_report(database)).state != "closed"
         ):
             await asyncio.sleep(0.05)
     return (await limit_report(database)).closed_seconds

@@ -12,13 +12,16 @@ import asyncpg
 import pytest
 
 from chatserver.config import Timing
-from chatserver.database import Database, embedded, execution, unit_of_work
+from chatserver.database import Database, embedded, execution
 from chatserver.database.queries import compile_query
 from chatserver.errors import Busy
+from tests.conftest import PATIENT
 from tests.support.disks import small_disk
 from tests.support.postgres import crash, postmaster
 
 MANY = 50_000
+# A pool that waited for something would take longer; a second is enough on a quiet machine.
+WHOLE_SECONDS = 30
 QUERIES = {
     "test.add": compile_query("INSERT INTO things (id) VALUES (:id) RETURNING id"),
     "test.add_many": compile_query(
@@ -64,15 +67,14 @@ async def stored(tx):
     return {row["id"] for row in await tx.fetch_all("test.all")}
 
 
-async def until_whole(database, limit):
+async def until_whole(database):
     """Waits until as many units at once succeed as the pool has connections."""
-    began = time.monotonic()
-    while True:
-        results = await asyncio.gather(*(database.run_system(stored) for _ in range(4)), return_exceptions=True)
-        if not any(isinstance(result, BaseException) for result in results):
-            return time.monotonic() - began
-        assert all(isinstance(result, (set, Busy)) for result in results), results
-        assert time.monotonic() - began < limit, results
+    async with asyncio.timeout(WHOLE_SECONDS):
+        while True:
+            results = await asyncio.gather(*(database.run_system(stored) for _ in range(4)), return_exceptions=True)
+            if not any(isinstance(result, BaseException) for result in results):
+                return
+            assert all(isinstance(result, (set, Busy)) for result in results), results
 
 
 async def write_until_stopped(database, first, acknowledged, stopped):
@@ -94,7 +96,7 @@ async def test_an_immediate_crash_under_load_loses_nothing_acknowledged(own_serv
             while len(acknowledged) < before + 200:
                 await asyncio.sleep(0.01)
         await crash(own_server)
-    await until_whole(database, 5)
+    await until_whole(database)
     stopped.set()
     await asyncio.gather(*writers)
     assert set(acknowledged) <= await database.run_system(stored)
@@ -102,7 +104,7 @@ async def test_an_immediate_crash_under_load_loses_nothing_acknowledged(own_serv
 
 
 async def test_terminated_connections_are_replaced_without_anyone_noticing(own_server, database):
-    await until_whole(database, 5)
+    await until_whole(database)
     admin = await asyncpg.connect(own_server.admin_url)
     await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'chatserver'")
     await admin.close()
@@ -112,7 +114,7 @@ async def test_terminated_connections_are_replaced_without_anyone_noticing(own_s
 @pytest.fixture
 async def patient(own_server):
     """A database whose connections may take a minute to cancel what runs on them."""
-    opened = Database(own_server.url, QUERIES, NullPublisher(), pool=4, timing=Timing(unit_deadline=60))
+    opened = Database(own_server.url, QUERIES, NullPublisher(), pool=4, timing=PATIENT)
     await opened.connect()
     yield opened
     await opened.close()
@@ -144,10 +146,10 @@ async def test_connections_to_a_server_that_has_become_a_standby_are_replaced(ow
     admin = await asyncpg.connect(own_server.admin_url)
     await admin.execute("ALTER ROLE chatserver SET default_transaction_read_only = on")
     await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'chatserver'")
-    await until_whole(database, 5)
+    await until_whole(database)
     with pytest.raises(Busy):
         await database.run_system(add, 90_000_020)
-    await until_whole(database, 5)
+    await until_whole(database)
     await admin.execute("ALTER ROLE chatserver RESET default_transaction_read_only")
     await admin.close()
     assert await database.run_system(add, 90_000_021) == 90_000_021
@@ -214,10 +216,10 @@ async def test_what_the_operators_own_limits_end_is_busy_and_stores_nothing(own_
     await locking.close()
 
 
-async def test_a_frozen_server_is_busy_in_time_and_thaws(own_server, patient, monkeypatch):
+async def test_a_frozen_server_is_busy_in_time_and_thaws(own_server, patient):
     database = patient
-    monkeypatch.setattr(database, "timing", Timing(unit_deadline=1.0))
-    await until_whole(database, 5)
+    await until_whole(database)
+    database.timing = Timing(unit_deadline=1.0)
     connection_processes = await frozen(own_server)
     began = time.monotonic()
     try:
@@ -230,7 +232,8 @@ async def test_a_frozen_server_is_busy_in_time_and_thaws(own_server, patient, mo
         for pid in connection_processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-    assert await until_whole(database, 6) < 5
+    database.timing = PATIENT
+    await until_whole(database)
 
 
 async def frozen(server):
@@ -249,41 +252,32 @@ async def test_an_unreachable_server_is_busy(tmp_path):
         await database.connect()
 
 
-def impatient(monkeypatch):
-    """Postgres ends a silent transaction after a tenth of a second."""
-    begin = execution.BEGIN_AS_SYSTEM.replace(f"'{execution.ABANDONED_SECONDS:g}s'", "'100ms'")
-    assert "100ms" in begin
-    monkeypatch.setattr(unit_of_work, "BEGIN_AS_SYSTEM", begin)
-
-
-async def ended(tx):
-    """Waits until Postgres has ended the connection."""
+async def falls_silent(tx):
+    """Postgres, which is told to wait for a moment only, ends the connection."""
+    own = await tx.connection.fetchval("SHOW idle_in_transaction_session_timeout")
+    assert own == f"{execution.ABANDONED_SECONDS:g}s"
+    await tx.connection.execute("SET LOCAL idle_in_transaction_session_timeout = '10ms'")
     while not tx.connection.is_closed():
         await asyncio.sleep(0.01)
 
 
-async def test_a_transaction_that_falls_silent_is_ended_by_postgres_and_runs_again(database, monkeypatch):
-    impatient(monkeypatch)
+async def test_a_transaction_that_falls_silent_is_ended_by_postgres_and_runs_again(database):
     tries = []
 
     async def fall_silent_once(tx):
-        if tries:
-            await tx.connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1min'")
         tries.append(await add(tx, -3 + len(tries)))
         if len(tries) == 1:
-            await ended(tx)
+            await falls_silent(tx)
         return await add(tx, -1)
 
     assert await database.run_system(fall_silent_once) == -1
     assert {each for each in await database.run_system(stored) if each < 0} == {-2, -1}
 
 
-async def test_a_commit_after_a_silence_is_an_unknown_outcome(database, monkeypatch):
-    impatient(monkeypatch)
-
+async def test_a_commit_after_a_silence_is_an_unknown_outcome(database):
     async def fall_silent(tx):
         await add(tx, -9)
-        await ended(tx)
+        await falls_silent(tx)
 
     with pytest.raises(Busy):
         await database.run_system(fall_silent)

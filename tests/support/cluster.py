@@ -12,7 +12,7 @@ from tests.support import product as products
 from tests.support.lines import Lines
 from tests.support.product import Product
 
-# The product's own: these tests part it from its database, and people hear of that in time.
+# The product's own, where tests part it from its database: people hear of that in time.
 DEADLINES = f"unit_deadline={DEFAULT_TIMING.unit_deadline:g},unit_acquire={DEFAULT_TIMING.unit_acquire:g}"
 
 
@@ -23,7 +23,8 @@ class Cluster:
 
     def __init__(self, folder: Path, *, parting: bool = False, **settings: str) -> None:
         self.folder, self.settings = folder, {"SECRET_KEY": "one-key-for-all-machines", **settings}
-        self.settings["TIMING"] = ",".join(filter(None, (DEADLINES, settings.get("TIMING"))))
+        if parting:
+            self.settings["TIMING"] = ",".join(filter(None, (DEADLINES, settings.get("TIMING"))))
         self._parting = parting
         self._lines: dict[Product, Lines] = {}
         self.web: list[Product] = []
