@@ -12,8 +12,8 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+from types import TracebackType
 
 import msgspec
 import structlog
@@ -194,18 +194,9 @@ class Pool:
         async with self.lease():
             pass
 
-    @asynccontextmanager
-    async def lease(self) -> AsyncIterator[Child]:
+    def lease(self) -> "ChildLease":
         """An idle child for one caller. Raises ChildNotStarted where none can be started."""
-        await self._wait_for_slot()
-        try:
-            child = await self._acquire()
-            try:
-                yield child
-            finally:
-                await self._release(child)
-        finally:
-            self._slots.release()
+        return ChildLease(self)
 
     async def close(self) -> None:
         """Kills every child; who waits for an answer gets ChildDied, who waits for a child ChildNotStarted."""
@@ -214,26 +205,36 @@ class Pool:
         await asyncio.gather(*(child.kill() for child in self._children))
         self._children.clear()
 
-    async def _wait_for_slot(self) -> None:
+    async def acquire(self) -> Child:
+        """For `ChildLease`: waits for a place, and takes an idle child or starts one."""
         self._waiting += 1
         try:
             await self._slots.acquire()
         finally:
             self._waiting -= 1
+        try:
+            return await self._idle_or_new()
+        except BaseException:
+            self._slots.release()
+            raise
 
-    async def _acquire(self) -> Child:
+    async def release(self, child: Child) -> None:
+        """For `ChildLease`: keeps the child if it is idle, and frees its place."""
+        try:
+            if child.idle and child.alive and not self._closed:
+                self._idle.append(child)
+            else:
+                await self._discard(child)
+        finally:
+            self._slots.release()
+
+    async def _idle_or_new(self) -> Child:
         while self._idle:
             child = self._idle.pop()
             if child.alive:
                 return child
             await self._discard(child)
         return await self._start()
-
-    async def _release(self, child: Child) -> None:
-        if child.idle and child.alive and not self._closed:
-            self._idle.append(child)
-        else:
-            await self._discard(child)
 
     async def _discard(self, child: Child) -> None:
         self._children.discard(child)
@@ -271,6 +272,24 @@ class Pool:
             # The machine has no process, no memory or no descriptor left for it.
             log.error("child.not_started", module=self._module, error=error.strerror)
             raise ChildNotStarted from error
+
+
+class ChildLease:
+    """`async with` has a child of a pool. A class and no generator, because each drawn message takes one."""
+
+    __slots__ = ("_child", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> Child:
+        self._child = await self._pool.acquire()
+        return self._child
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.release(self._child)
 
 
 async def spawn(module: str, arguments: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
