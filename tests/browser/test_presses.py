@@ -15,7 +15,8 @@ PAGE = """async () => {
     <button id="over" type="button" hidden>Over</button>
     <form><button id="send">Send</button></form>
     <button id="before" type="button" data-action="show-version">Before</button>
-    <dialog><textarea id="words"></textarea></dialog>`
+    <dialog><textarea id="words"></textarea></dialog>
+    <div id="sheet" popover><button id="inside" type="button">Inside</button></div>`
   document.body.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes)
   window.pressed = []
   const place = (id, top) => {
@@ -26,6 +27,9 @@ PAGE = """async () => {
   place("before", "320px")
   Object.assign(document.querySelector("dialog").style, { padding: "40px", width: "300px" })
   window.place = place
+  const dimmed = new CSSStyleSheet()
+  dimmed.replaceSync("#sheet { position: fixed; inset: 500px auto auto 0 } #sheet.dims::backdrop { background: gray }")
+  document.adoptedStyleSheets = [dimmed]
   addEventListener("submit", (event) => event.preventDefault())
   for (const type of ["click", "dblclick"]) {
     addEventListener(type, (event) => {
@@ -122,3 +126,16 @@ async def test_a_dialog_is_closed_by_a_press_beside_it_alone(page) -> None:
     assert "dialog" not in await page.evaluate("pressed")
     await press(page, *beside)
     assert await page.evaluate("pressed") == ["dialog"]
+
+
+async def test_a_press_on_what_a_sheet_dims_closes_the_sheet_alone(page) -> None:
+    await page.evaluate("sheet.classList.add('dims'); sheet.showPopover()")
+    await page.locator("#inside").tap()
+    await page.touchscreen.tap(*SECOND)
+    assert await page.evaluate("[...pressed, sheet.matches(':popover-open')]") == ["inside", False]
+    await page.touchscreen.tap(*FIRST)
+    assert await page.evaluate("pressed") == ["inside", "first"]
+    # What dims nothing keeps nothing from being pressed.
+    await page.evaluate("sheet.classList.remove('dims'); sheet.showPopover()")
+    await page.touchscreen.tap(*SECOND)
+    assert await page.evaluate("pressed") == ["inside", "first", "second"]

@@ -1,7 +1,8 @@
 // A press belongs to the control on which it began. What grows above may move that control before it is let go, and the
 // browser would click what stands there by then: a press of a few frames on the Stop of a growing reply did nothing.
 // Both presses of a double click belong to the first one's control: what that has put in its own place, such as the
-// "Answer again" of a reply that was stopped, a dialog or the lightbox, is not pressed by the second.
+// "Answer again" of a reply that was stopped, a dialog or the lightbox, is not pressed by the second. A press on what a
+// sheet has dimmed closes the sheet, and is none on what stands there: a backdrop of popovers takes no clicks.
 const CONTROL = "a[href], button, summary, label, input, select, textarea, [data-action]"
 const NEAR = { px: 24, ms: 400 } // of two taps of a finger, which the browser does not count
 let press = null // where the pointer went down, the control that stood there, and where that stood
@@ -20,7 +21,16 @@ function begin({ target, isPrimary, pointerType, clientX, clientY, timeStamp }) 
   press = null
   if (!isPrimary) return
   const control = target.closest?.(CONTROL) ?? null
-  press = { target, control, box: control?.getBoundingClientRect(), pointerType, clientX, clientY, timeStamp }
+  const box = control?.getBoundingClientRect()
+  press = { target, control, box, isBesideSheet: isBesideSheet(target), pointerType, clientX, clientY, timeStamp }
+}
+
+function isBesideSheet(target) {
+  return !target.closest?.(":popover-open") && [...document.querySelectorAll(":popover-open")].some(dims)
+}
+
+function dims(popover) {
+  return !["", "transparent", "rgba(0, 0, 0, 0)"].includes(getComputedStyle(popover, "::backdrop").backgroundColor)
 }
 
 function settle(event) {
@@ -28,7 +38,7 @@ function settle(event) {
   const [began, before] = [press, last]
   ;[press, last] = [null, began]
   if (isAgain(event, began, before) && !mayRepeat(began.control, before.control)) return drop(event)
-  if (isPastDialog(event, began)) return drop(event)
+  if (began.isBesideSheet || isPastDialog(event, began)) return drop(event)
   const { control, box } = began
   if (!control?.isConnected || event.target.closest(CONTROL) === control || !contains(box, event)) return
   drop(event)
