@@ -77,6 +77,11 @@ async def test_a_broken_reply_is_tried_again_and_every_version_is_kept_for_every
         await expect(field).to_have_value("@assistant hello")
         await field.fill("@assistant *other* words")
         assert await complaints_about(page, "a reply") == []
+        # What was changed in them is there again after a reload.
+        await page.reload()
+        await page.locator(MINE).hover()
+        await page.locator(f'{MINE} [data-action="edit"]').click()
+        await expect(field).to_have_value("@assistant *other* words")
         # Enter twice before the answer sends them once.
         await field.evaluate("({ form }) => { form.requestSubmit(); form.requestSubmit() }")
         for each in (page, watching):

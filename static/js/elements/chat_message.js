@@ -6,6 +6,7 @@ import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { isComposing } from "../helpers/keys.js"
+import { readStored, writeStored } from "../helpers/storage.js"
 import { lengthProblem } from "../helpers/text.js"
 import { everySecond, now } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
@@ -140,7 +141,9 @@ export class ChatMessage extends HTMLElement {
     if (!message || this.querySelector(".message__edit")) return
     const form = document.importNode(document.getElementById("message_edit").content, true).querySelector("form")
     const field = form.querySelector("textarea")
-    field.value = message.text
+    // As it was before a reload, where there was one.
+    field.value = readStored(this.#editKey) ?? message.text
+    field.addEventListener("input", () => writeStored(this.#editKey, field.value))
     form.addEventListener("submit", (event) => this.#sendEdited(event, field.value))
     form.addEventListener("keydown", (event) => {
       if (isComposing(event)) return
@@ -166,7 +169,12 @@ export class ChatMessage extends HTMLElement {
     socket.send("message.edit", fields).then(() => this.#endEdit(), () => (form.ariaBusy = null))
   }
 
+  get #editKey() {
+    return `edit:${this.dataset.id}`
+  }
+
   #endEdit() {
+    writeStored(this.#editKey, null)
     this.querySelector(".message__edit")?.remove()
     setFlag(this, "data-local-editing", false)
     this.querySelector('[data-action="edit"]')?.focus()
