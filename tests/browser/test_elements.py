@@ -205,6 +205,26 @@ async def test_an_element_that_has_moved_does_once_what_it_is_told_once(page, el
     assert await run(page, element, body) == 1
 
 
+async def test_each_picture_that_is_taken_out_of_an_album_is_told(page) -> None:
+    item = '<li data-asset="7"><button data-action="remove"></button></li>'
+    body = """
+      window.fetch = async () => new Response('{ "album": { "count": 1 } }')
+      window.WebSocket = class { close() {} }
+      const slots = ["count", "empty", "problem", "told"].map((name) => `<p data-slot="${name}"></p>`).join("")
+      const parts = `<form data-slot="form"></form><ul data-slot="pictures">${x}</ul>${slots}`
+      const album = put(`<album-editor>${parts}</album-editor>`)
+      const told = album.querySelector('[data-slot="told"]')
+      const said = []
+      new MutationObserver(() => said.push(told.textContent)).observe(told, { childList: true })
+      for (let n = 0; n < 2; n++) {
+        album.querySelector("button").click()
+        while (!told.textContent) await task()
+        await task()
+      }
+      return said.filter(Boolean)"""
+    assert await run(page, "album_editor", body, 3 * item) == 2 * ["Taken out of the album."]
+
+
 async def test_an_undo_stays_while_it_has_the_focus(page) -> None:
     body = """
       const { bus } = await import("/static/any/js/bus.js")

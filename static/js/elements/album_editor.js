@@ -61,7 +61,9 @@ export class AlbumEditor extends HTMLElement {
     return within.querySelector(`#album-${name}`)
   }
 
+  // What is told after it may be the same once more, and is said only where it is new.
   #attempt(change) {
+    setText(slot(this, "told"), "")
     return this.#refresher.during(() => attempt(this, change))
   }
 
