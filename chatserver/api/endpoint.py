@@ -64,6 +64,10 @@ class ApiRequest:
         return value
 
 
+class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a change that takes none: nothing, or an object without fields."""
+
+
 class Endpoint(Route):
     """A route below /api/v1 that knows its types. `answer` None is an empty 204; `status` is that of success.
 
@@ -93,6 +97,8 @@ class Endpoint(Route):
         self.summary, self.body, self.query, self.answer = summary, body, query, answer
         self.success, self.signed_in, self.browser_only = status, signed_in, browser_only
         self.method, self.api_path = method, PREFIX + path
+        # What a client sends where nothing is read, it takes for done: a client_id, or `{"on": false}`.
+        self.takes_no_fields = body is None and not takes_file and method in {"POST", "PUT", "PATCH"}
 
         async def endpoint(request: Request) -> Response:
             api_request = ApiRequest(request)
@@ -100,7 +106,12 @@ class Endpoint(Route):
                 require_browser(request)
             elif signed_in:
                 require_viewer(request)
-            result = await handler(api_request, await read_body(request, body)) if body else await handler(api_request)
+            if body is not None:
+                result = await handler(api_request, await read_body(request, body))
+            else:
+                if self.takes_no_fields:
+                    await read_body(request, NoFields)
+                result = await handler(api_request)
             if isinstance(result, Response):
                 return result
             return Response(status_code=status) if result is None else json_response(result, status)

@@ -181,7 +181,7 @@ def _error_references(endpoint: Endpoint) -> Document:
         statuses |= {409}
     if endpoint.query is not None:
         statuses |= {422}
-    if endpoint.takes_file or endpoint.body is not None:
+    if endpoint.takes_file or endpoint.body is not None or endpoint.takes_no_fields:
         statuses |= {413, 422}
     return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
 

@@ -12,6 +12,7 @@ from chatserver.assets.signatures import LONGEST_SECONDS
 from chatserver.errors import Invalid
 from chatserver.runtime import clock
 from chatserver.validation import bounds
+from chatserver.web.hosts import link_origin
 
 
 class CreateLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +46,7 @@ async def create_link(request: ApiRequest, body: CreateLink) -> LinkAnswer:
     signature = signatures.sign_address(
         request.state.secret_key, asset.id, request.viewer.id, body.seconds, credential_id=request.viewer.credential_id
     )
-    origin = request.state.config.origin
+    origin = link_origin(request.state.config, request.http.scope)
     return LinkAnswer(
         f"{origin}{asset.url}?{signature}", f"{origin}{asset.download_url}&{signature}", until.replace(microsecond=0)
     )

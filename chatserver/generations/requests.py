@@ -66,6 +66,12 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True):
     client_id: ClientId | None = None
 
 
+class RetryQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """The same in the address."""
+
+    client_id: ClientId | None = None
+
+
 class EnlargeGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A larger version of a finished picture; `side` is its longest side in pixels. `client_id` as for `RetryGeneration`."""
 

@@ -3,11 +3,19 @@
 from msgspec import Struct
 
 from chatserver.api.endpoint import ApiRequest, Endpoint
+from chatserver.errors import Invalid
 from chatserver.generations import creation, deletion, history, masks, sources, versions
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation, History
-from chatserver.generations.requests import CreateGeneration, Enlarge, EnlargeGeneration, Retry, RetryGeneration
+from chatserver.generations.requests import (
+    CreateGeneration,
+    Enlarge,
+    EnlargeGeneration,
+    Retry,
+    RetryGeneration,
+    RetryQuery,
+)
 from chatserver.generations.sources import AssetDetails
 from chatserver.messages.models import Message
 
@@ -36,8 +44,11 @@ async def cancel_generation(request: ApiRequest) -> GenerationAnswer:
     return GenerationAnswer(await run(request.viewer.id, generations.cancel, generation_id))
 
 
-async def retry_generation(request: ApiRequest) -> GenerationAnswer:
-    wanted = RetryGeneration(request.id("generation_id"), request.query(Retry).client_id)
+async def retry_generation(request: ApiRequest, body: Retry) -> GenerationAnswer:
+    in_address = request.query(RetryQuery).client_id
+    if None not in {in_address, body.client_id} and in_address != body.client_id:
+        raise Invalid.field("client_id", "is another one in the body than in the address")
+    wanted = RetryGeneration(request.id("generation_id"), in_address or body.client_id)
     run, choices = request.state.database.run_as, model_choices(request.state.providers)
     return GenerationAnswer(await run(request.viewer.id, versions.retry, wanted, choices))
 
@@ -88,7 +99,8 @@ ROUTES = [
         "/generations/{generation_id}/retry",
         retry_generation,
         summary="Make a new version of an ended one",
-        query=Retry,
+        body=Retry,
+        query=RetryQuery,
         answer=GenerationAnswer,
         status=202,
     ),

@@ -197,11 +197,13 @@ async def test_a_link_is_made_by_members_only_and_works_without_signing_in(clien
         "INSERT INTO api_tokens (id, user_id, token_hash) VALUES ($1, $1, 'hash')",
         session_files.grace,
     )
-    headers = {"Authorization": f"Bearer {session_files.grace}"}
+    headers = {"Authorization": f"Bearer {session_files.grace}", "Host": "[::1]:8123"}
     async with client.post(f"/api/v1/assets/{asset.id}/links", json={"seconds": 60}, headers=headers) as answer:
         assert answer.status == 201
         link = await answer.json()
     for name in ("url", "download_url"):
+        # Where the asker is, not where the server believes to be: from another machine `localhost` leads nowhere.
+        assert link[name].startswith("http://[::1]:8123/files/")
         assert (await ask(client, "/" + link[name].split("/", 3)[3]))[0] == 200
     headers = {"Authorization": f"Bearer {session_files.mallory}"}
     async with client.post(f"/api/v1/assets/{asset.id}/links", json={}, headers=headers) as answer:

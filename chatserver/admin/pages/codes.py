@@ -15,6 +15,7 @@ from chatserver.errors import ChatserverError, Invalid, NotAllowed
 from chatserver.state import state_of
 from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
+from chatserver.web.hosts import link_origin
 
 PATH = "/admin/codes"
 _NUMBER = re.compile(r"[0-9]{1,6}")
@@ -35,7 +36,7 @@ async def _page(
     context = {
         "form": form,
         "made": made,
-        "origin": state.config.origin,
+        "origin": link_origin(state.config, request.scope),
         "taken": codes.CHECKOUT in state.config.checkout,
         "plans": await state.database.run_system(plans.list_all),
         "batches": batches,

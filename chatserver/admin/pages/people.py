@@ -23,6 +23,7 @@ from chatserver.state import state_of
 from chatserver.users.password_reset import RESET_MINUTES
 from chatserver.web import forms
 from chatserver.web.forms import Form
+from chatserver.web.hosts import link_origin
 
 PATH = "/admin/people"
 # Acts that the page of a person shows; the audit log has them all.
@@ -206,7 +207,7 @@ async def make_reset_link(request: Request) -> Response:
         token = await act(request, people.begin_reset, user_id, form.raw("reason"))
     except ChatserverError as error:
         return await _refused(request, user_id, error)
-    return await _person(request, user_id, link=f"{state.config.origin}/reset/{token}")
+    return await _person(request, user_id, link=f"{link_origin(state.config, request.scope)}/reset/{token}")
 
 
 async def _refused(request: Request, user_id: str, error: ChatserverError) -> Response:
