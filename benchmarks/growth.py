@@ -33,7 +33,7 @@ SOCKETS = (100, 1_000, 10_000)
 WARMING = 50
 ROWS = (100, 100_000)
 SESSIONS = (100, 10_000)
-# Deliveries of one measurement, whatever the room's size.
+# Deliveries of one measurement, whatever the session's size.
 DELIVERIES = 60_000
 ROUNDS = 15
 # "Flat" is what the noise of these machines allows to be told from it.
@@ -119,7 +119,7 @@ def run() -> list[Measurement]:
     return [*_sockets(), *asyncio.run(_rows())]
 
 
-class _Room(NamedTuple):
+class _SocketCosts(NamedTuple):
     """One session with so many sockets: CPU µs of a delivery, kB of memory for each that came last, CPU ms to open one."""
 
     delivery: float
@@ -129,31 +129,31 @@ class _Room(NamedTuple):
 
 def _sockets() -> list[Measurement]:
     with running("ours") as servers:
-        _room(servers["ours"], WARMING)
-        rooms = {size: _room(servers["ours"], size) for size in SOCKETS}
+        _measure_session(servers["ours"], WARMING)
+        costs = {size: _measure_session(servers["ours"], size) for size in SOCKETS}
     return [
         row
         for size in SOCKETS
         for row in (
             _beside_the_least(
-                f"a delivery to {size:,} sockets", "µs CPU", {each: rooms[each].delivery for each in SOCKETS}, size
+                f"a delivery to {size:,} sockets", "µs CPU", {each: costs[each].delivery for each in SOCKETS}, size
             ),
             _beside_the_least(
-                f"memory of a socket, of {size:,}", "kB", {each: rooms[each].kilobytes for each in SOCKETS}, size
+                f"memory of a socket, of {size:,}", "kB", {each: costs[each].kilobytes for each in SOCKETS}, size
             ),
             _beside_the_least(
-                f"opening a socket, of {size:,}", "ms CPU", {each: rooms[each].opening for each in SOCKETS}, size
+                f"opening a socket, of {size:,}", "ms CPU", {each: costs[each].opening for each in SOCKETS}, size
             ),
         )
     ]
 
 
-def _room(server: Server, size: int) -> _Room:
+def _measure_session(server: Server, size: int) -> _SocketCosts:
     more, memory, cpu = size - len(server.sockets), server.resident_bytes(), server.cpu_seconds()
     server.fill(1, more)
     server.settle()
     kilobytes, opening = (server.resident_bytes() - memory) / more / 1024, (server.cpu_seconds() - cpu) / more * 1e3
-    return _Room(statistics.median(_delivery(server, size) for _ in range(3)), kilobytes, opening)
+    return _SocketCosts(statistics.median(_delivery(server, size) for _ in range(3)), kilobytes, opening)
 
 
 def _beside_the_least(scenario: str, unit: str, costs: dict[int, float], size: int) -> Measurement:

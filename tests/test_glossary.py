@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-PYTHON = [path for folder in ("chatserver", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+PYTHON = [path for folder in ("chatserver", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
 SCRIPTS = sorted((ROOT / "static" / "js").rglob("*.js"))
 QUERIES = sorted((ROOT / "sql" / "queries").rglob("*.sql"))
 
@@ -214,7 +214,7 @@ def classes_called(word, *folders):
 
 @pytest.mark.parametrize("word", retired("class"))
 def test_a_retired_word_is_no_class(word):
-    assert classes_called(word, "chatserver", "tests") == []
+    assert classes_called(word, "chatserver", "tests", "benchmarks") == []
 
 
 @pytest.mark.parametrize("word", retired("package class"))

@@ -2,16 +2,16 @@
 
 A scenario is a module of this package with
 
-    async def measure(house: House) -> list[Measurement]
+    async def measure(installation: Installation) -> list[Measurement]
 
-whose name is listed in SCENARIOS. It gets a `House` (`house.py`): a durable Postgres, one web process, people who are
-signed in with sessions of their own (`house.person()`, `house.session(person, guests)`), and
+whose name is listed in SCENARIOS. It gets an `Installation` (`installation.py`): a durable Postgres, one web process, people
+who are signed in with sessions of their own (`installation.person()`, `installation.session(person, guests)`), and
 
-- `house.cpu()`: the CPU seconds of the web process, its child processes, Postgres and this process, until now; the
+- `installation.cpu()`: the CPU seconds of the web process, its child processes, Postgres and this process, until now; the
   difference of two is what lies between them;
-- `house.web(…)`: another web process, with settings of its own, for the length of a block;
-- `house.counted()`: another web process, whose statements and round trips to Postgres are counted on the wire;
-- `floor.transactions(house, …)`: the bare asyncpg transactions that a scenario is compared with, in the same run.
+- `installation.web(…)`: another web process, with settings of its own, for the length of a block;
+- `installation.counted()`: another web process, whose statements and round trips to Postgres are counted on the wire;
+- `floor.transactions(installation, …)`: the bare asyncpg transactions that a scenario is compared with, in the same run.
 
 Measure the floor and the product in turn, several times, and compare their medians: absolute times are not stable.
 `python -m benchmarks whole` runs all of them and writes docs/performance.md; `python -m benchmarks.whole message` runs the
@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import uvloop
 
 from benchmarks.report import Measurement
-from benchmarks.whole.house import opened
+from benchmarks.whole.installation import opened
 
 SCENARIOS = ("message", "delivery", "connect", "storm", "http_generation")
 
@@ -35,14 +35,14 @@ def run() -> list[Measurement]:
 
 
 def run_named(names: Sequence[str]) -> list[Measurement]:
-    """The named scenarios, each with a house of its own."""
+    """The named scenarios, each with an installation of its own."""
     return [each for name in names for each in uvloop.run(_measure(name))]
 
 
 async def _measure(name: str) -> list[Measurement]:
     scenario = importlib.import_module(f"benchmarks.whole.{name}")
-    async with opened() as house:
-        measurements: list[Measurement] = await scenario.measure(house)
+    async with opened() as installation:
+        measurements: list[Measurement] = await scenario.measure(installation)
     for each in measurements:
         print(f"  {each.row()}", flush=True)
     return measurements

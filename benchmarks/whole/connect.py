@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks import load
 from benchmarks.report import Measurement
-from benchmarks.whole import wire
-from benchmarks.whole.house import House
+from benchmarks.whole import statement_count
+from benchmarks.whole.installation import Installation
 from benchmarks.whole.tabs import Opened, Tab, address_of
 from tests.support.product import Product
 from tests.support.story import ApiUser
@@ -22,10 +22,10 @@ GOAL = 1.5
 CROWD = {"SOCKETS_PER_USER": "100000", "SOCKETS_PER_ADDRESS": "100000", "CONNECTIONS_PER_ADDRESS": "100000"}
 
 
-async def measure(house: House) -> list[Measurement]:
+async def measure(installation: Installation) -> list[Measurement]:
     """Each kind of opening, and what one says to Postgres."""
-    people = [await house.person(f"Ada {number}") for number in range(PEOPLE)]
-    session_id = await house.session(people[0], *people[1:])
+    people = [await installation.person(f"Ada {number}") for number in range(PEOPLE)]
+    session_id = await installation.session(people[0], *people[1:])
     newest, last = await talk(people[0], session_id, MESSAGES)
     kinds = {
         "a tab that comes back, nothing missed": (newest, b'"presence"'),
@@ -33,12 +33,12 @@ async def measure(house: House) -> list[Measurement]:
         "a tab that connects": (None, last.encode()),
     }
     rows = []
-    async with house.web("crowd", **CROWD) as web:
+    async with installation.web("crowd", **CROWD) as web:
         with load.running("library") as servers:
             for name, (after, served_by) in kinds.items():
                 tabs = [Tab(session_id, people[n % PEOPLE].token, after, served_by) for n in range(TABS)]
-                rows += await _openings(house, web, servers["library"], name, tabs)
-    async with house.counted() as (web, count):
+                rows += await _openings(installation, web, servers["library"], name, tabs)
+    async with installation.counted() as (web, count):
         for name, (after, served_by) in kinds.items():
             tab = Tab(session_id, people[0].token, after, served_by)
             rows.append(await _statements(name, partial(_open, web, [tab]), count))
@@ -54,13 +54,15 @@ async def talk(person: ApiUser, session_id: str, count: int) -> tuple[int, str]:
     return message["seq"], message["id"]
 
 
-async def _openings(house: House, web: Product, bare: load.Server, name: str, tabs: list[Tab]) -> list[Measurement]:
+async def _openings(
+    installation: Installation, web: Product, bare: load.Server, name: str, tabs: list[Tab]
+) -> list[Measurement]:
     await _open(web, tabs[:20])  # plans are made, templates are loaded
     used, floor = [], []
     for _ in range(ROUNDS):
         floor.append(await asyncio.to_thread(_handshakes, bare))
-        before = house.cpu(web)
-        used.append(await _open(web, tabs, partial(house.cpu, web)) - before)
+        before = installation.cpu(web)
+        used.append(await _open(web, tabs, partial(installation.cpu, web)) - before)
     own, postgres = (
         statistics.median(getattr(each, which) for each in used) / TABS * 1e3 for which in ("web", "postgres")
     )
@@ -92,7 +94,7 @@ def _handshakes(bare: load.Server) -> float:
     return used / TABS
 
 
-async def _statements(name: str, opening: Callable[[], Awaitable[Any]], count: wire.Count) -> Measurement:
+async def _statements(name: str, opening: Callable[[], Awaitable[Any]], count: statement_count.Count) -> Measurement:
     await opening()
     seen = []
     for _ in range(COUNTED):

@@ -14,7 +14,7 @@ from benchmarks import load
 from benchmarks.report import Measurement
 from benchmarks.whole import cpu
 from benchmarks.whole.connect import CROWD, talk
-from benchmarks.whole.house import House
+from benchmarks.whole.installation import Installation
 from benchmarks.whole.tabs import Opened, Tab, address_of
 from tests.support.product import Product
 from tests.support.story import ApiUser, SessionSocket
@@ -25,12 +25,12 @@ TEXT = "the same words as in the other scenario"
 GOAL = 1.5
 
 
-async def measure(house: House) -> list[Measurement]:
+async def measure(installation: Installation) -> list[Measurement]:
     """Messages to a thousand tabs and frames of their size from the floor, in turn."""
-    people = [await house.person(f"Ada {number}") for number in range(PEOPLE)]
-    session_id = await house.session(people[0], *people[1:])
+    people = [await installation.person(f"Ada {number}") for number in range(PEOPLE)]
+    session_id = await installation.session(people[0], *people[1:])
     newest, _ = await talk(people[0], session_id, 3)
-    async with house.web("delivery", **CROWD) as web:
+    async with installation.web("delivery", **CROWD) as web:
         opened, speakers = await _fill(web, session_id, people, newest)
         said = itertools.cycle(speakers)
         size = await _say(said, opened, MESSAGES) // (MESSAGES * TABS)

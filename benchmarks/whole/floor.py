@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 
 from benchmarks.whole.cpu import of_process
-from benchmarks.whole.house import House
+from benchmarks.whole.installation import Installation
 from chatserver import ids
 
 _TABLES = """
@@ -50,9 +50,9 @@ class BareTransactions:
 
 
 @contextlib.asynccontextmanager
-async def bare_transactions(house: House) -> AsyncIterator[BareTransactions]:
+async def bare_transactions(installation: Installation) -> AsyncIterator[BareTransactions]:
     """Bare transactions for the length of a block; their statements are prepared."""
-    connection = await asyncpg.connect(house.admin_url)
+    connection = await asyncpg.connect(installation.admin_url)
     try:
         await connection.execute(_TABLES)
         stream = ids.new()
@@ -64,9 +64,9 @@ async def bare_transactions(house: House) -> AsyncIterator[BareTransactions]:
         await connection.close()
 
 
-async def transactions(house: House, count: int) -> tuple[float, float]:
+async def transactions(installation: Installation, count: int) -> tuple[float, float]:
     """CPU seconds of one bare transaction, here and in Postgres, as the mean of so many, one right after the other."""
-    async with bare_transactions(house) as bare:
+    async with bare_transactions(installation) as bare:
         for _ in range(count):
             await bare.run()
         return bare.own / count, bare.postgres / count

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from benchmarks.report import Measurement
 from benchmarks.whole import floor
-from benchmarks.whole.house import House
+from benchmarks.whole.installation import Installation
 from chatserver import credits, ids
 from tests.support.people import run_sql
 from tests.support.product import Product
@@ -25,26 +25,26 @@ Place = tuple[ApiUser, str]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def measure(house: House) -> list[Measurement]:
+async def measure(installation: Installation) -> list[Measurement]:
     """The rate with sixteen at once, the CPU of one, and what one says to Postgres. Afterwards the books are read."""
-    places = [await _place(house) for _ in range(PEOPLE)]
-    bare = [await floor.transactions(house, 200) for _ in range(3)]
-    await _spend(house.product, [await _place(house)], 1)  # plans are made
-    before, started = house.cpu(), time.monotonic()
-    await _spend(house.product, places, AT_ONCE)
-    seconds, used = time.monotonic() - started, house.cpu() - before
+    places = [await _place(installation) for _ in range(PEOPLE)]
+    bare = [await floor.transactions(installation, 200) for _ in range(3)]
+    await _spend(installation.product, [await _place(installation)], 1)  # plans are made
+    before, started = installation.cpu(), time.monotonic()
+    await _spend(installation.product, places, AT_ONCE)
+    seconds, used = time.monotonic() - started, installation.cpu() - before
     count = PEOPLE * CREDITS
     rate = count / seconds
     statement = "SELECT count(*) FROM credit_entries WHERE action = 'hold' AND session_id = ANY($1::uuid[])"
-    [held] = await run_sql(house.database, statement, [session_id for _, session_id in places])
-    agree = held[0] == count and not await house.database.run_system(credits.check)
+    [held] = await run_sql(installation.database, statement, [session_id for _, session_id in places])
+    agree = held[0] == count and not await installation.database.run_system(credits.check)
     books = f"{held[0]} holds for {count} credits, books {'agree' if agree else 'WRONG'}"
     web, postgres = (statistics.median(values) * 1e3 for values in zip(*bare, strict=True))
     return [
         Measurement("accepted generations a second", f"{rate:.0f}/s", f"≥ {GOAL}/s", agree and rate >= GOAL, books),
         _row("web process", used.web / count * 1e3, web),
         _row("Postgres", used.postgres / count * 1e3, postgres),
-        await _statements(house),
+        await _statements(installation),
     ]
 
 
@@ -53,9 +53,9 @@ def _row(process: str, used: float, bare: float) -> Measurement:
     return Measurement(f"an accepted generation, {process}", f"{used:.2f} ms CPU", "–", None, beside)
 
 
-async def _place(house: House) -> Place:
-    person = await house.person()
-    return person, await house.session(person)
+async def _place(installation: Installation) -> Place:
+    person = await installation.person()
+    return person, await installation.session(person)
 
 
 async def _spend(web: Product, places: Sequence[Place], at_once: int) -> None:
@@ -95,10 +95,10 @@ async def _accept(connection: Connection, place: Place) -> None:
     assert head.startswith("http/1.1 202"), answer
 
 
-async def _statements(house: House) -> Measurement:
-    place = await _place(house)
+async def _statements(installation: Installation) -> Measurement:
+    place = await _place(installation)
     seen = []
-    async with house.counted() as (web, count), _connected(web) as connection:
+    async with installation.counted() as (web, count), _connected(web) as connection:
         for _ in range(COUNTED):
             statements, round_trips = count.statements, count.round_trips
             await _accept(connection, place)

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from benchmarks.report import Measurement
 from benchmarks.whole import cpu, floor
-from benchmarks.whole.house import House
+from benchmarks.whole.installation import Installation
 from tests.support.product import Product
 from tests.support.story import SessionSocket
 
@@ -28,28 +28,30 @@ TEXTS = {
 }
 
 
-async def measure(house: House) -> list[Measurement]:
+async def measure(installation: Installation) -> list[Measurement]:
     """Messages in plain words, messages in Markdown, and what one says to Postgres."""
     rows = []
-    async with _sockets(house, house.product, SENDERS) as sockets:
+    async with _sockets(installation, installation.product, SENDERS) as sockets:
         for name, text in TEXTS.items():
-            rows += await _messages(house, sockets, name, text)
-    return [*rows, await _statements(house)]
+            rows += await _messages(installation, sockets, name, text)
+    return [*rows, await _statements(installation)]
 
 
-async def _messages(house: House, sockets: Sequence[SessionSocket], name: str, text: str) -> list[Measurement]:
+async def _messages(
+    installation: Installation, sockets: Sequence[SessionSocket], name: str, text: str
+) -> list[Measurement]:
     await _say(sockets, text, 2)  # plans are made, templates are loaded
-    idle = await _idle(house)
+    idle = await _idle(installation)
     count = MESSAGES * len(sockets)
-    async with floor.bare_transactions(house) as bare:
-        before, started = house.cpu(), time.monotonic()
+    async with floor.bare_transactions(installation) as bare:
+        before, started = installation.cpu(), time.monotonic()
         for _ in range(MESSAGES):
             for socket in sockets:
                 await socket.says(text)
                 await asyncio.sleep(PAUSE)
                 await bare.run()
                 await asyncio.sleep(PAUSE)
-        used, seconds = house.cpu() - before, time.monotonic() - started
+        used, seconds = installation.cpu() - before, time.monotonic() - started
         postgres = used.postgres - bare.postgres - idle.postgres * seconds
         children = Measurement(
             f"a message ({name}), child process", f"{used.children / count * 1e3:.2f} ms CPU", "–", None
@@ -61,11 +63,11 @@ async def _messages(house: House, sockets: Sequence[SessionSocket], name: str, t
         ]
 
 
-async def _idle(house: House) -> cpu.Usage:
+async def _idle(installation: Installation) -> cpu.Usage:
     """The CPU seconds of a second in which nobody asks for anything."""
-    before, started = house.cpu(), time.monotonic()
+    before, started = installation.cpu(), time.monotonic()
     await asyncio.sleep(IDLE_SECONDS)
-    used, seconds = house.cpu() - before, time.monotonic() - started
+    used, seconds = installation.cpu() - before, time.monotonic() - started
     return cpu.Usage(used.web / seconds, used.children / seconds, used.postgres / seconds, used.own / seconds)
 
 
@@ -81,8 +83,8 @@ async def _say(sockets: Sequence[SessionSocket], text: str, count: int) -> None:
             await socket.says(text)
 
 
-async def _statements(house: House) -> Measurement:
-    async with house.counted() as (web, count), _sockets(house, web, 1) as sockets:
+async def _statements(installation: Installation) -> Measurement:
+    async with installation.counted() as (web, count), _sockets(installation, web, 1) as sockets:
         await _say(sockets, TEXTS["plain"], 7)  # plans are made
         seen = []
         for _ in range(COUNTED):
@@ -97,12 +99,12 @@ async def _statements(house: House) -> Measurement:
 
 
 @asynccontextmanager
-async def _sockets(house: House, web: Product, count: int) -> AsyncIterator[list[SessionSocket]]:
+async def _sockets(installation: Installation, web: Product, count: int) -> AsyncIterator[list[SessionSocket]]:
     """Owners in sessions of their own, each with a guest who is away: the assistant does not answer."""
     sockets = []
     for _ in range(count):
-        owner = await house.person()
-        session_id = await house.session(owner, await house.person("Grace"))
+        owner = await installation.person()
+        session_id = await installation.session(owner, await installation.person("Grace"))
         sockets.append(await owner.joins({"id": session_id}, subprotocol="chat.v1.html", product=web))
     try:
         yield sockets

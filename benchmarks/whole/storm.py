@@ -11,48 +11,48 @@ import urllib.request
 
 from benchmarks.report import Measurement
 from benchmarks.whole.connect import CROWD, talk
-from benchmarks.whole.house import House
+from benchmarks.whole.installation import Installation
 from benchmarks.whole.tabs import Opened, Tab, address_of
 
 TABS, PEOPLE, ROUNDS = 1000, 200, 3
 GOAL_SECONDS, GOAL_HEALTH = 1.5, 0.1
 
 
-async def measure(house: House) -> list[Measurement]:
+async def measure(installation: Installation) -> list[Measurement]:
     """Both storms, several times each, each time on a new process."""
     rows = []
-    for name, tabs in (("one session", await _together(house)), ("500 sessions", await _apart(house))):
-        rows += await _storms(house, name, tabs)
+    for name, tabs in (("one session", await _together(installation)), ("500 sessions", await _apart(installation))):
+        rows += await _storms(installation, name, tabs)
     return rows
 
 
-async def _together(house: House) -> list[Tab]:
-    people = [await house.person(f"Ada {number}") for number in range(PEOPLE)]
-    session_id = await house.session(people[0], *people[1:])
+async def _together(installation: Installation) -> list[Tab]:
+    people = [await installation.person(f"Ada {number}") for number in range(PEOPLE)]
+    session_id = await installation.session(people[0], *people[1:])
     newest, last = await talk(people[0], session_id, 6)
     return [Tab(session_id, people[n % PEOPLE].token, newest - 2, last.encode()) for n in range(TABS)]
 
 
-async def _apart(house: House) -> list[Tab]:
+async def _apart(installation: Installation) -> list[Tab]:
     tabs = []
     for number in range(TABS // 2):
-        pair = [await house.person(f"{name} {number}") for name in ("Grace", "Joan")]
-        session_id = await house.session(*pair)
+        pair = [await installation.person(f"{name} {number}") for name in ("Grace", "Joan")]
+        session_id = await installation.session(*pair)
         newest, last = await talk(pair[0], session_id, 3)
         tabs += [Tab(session_id, person.token, newest - 2, last.encode()) for person in pair]
     # The second tabs of all sessions come after the first ones.
     return tabs[::2] + tabs[1::2]
 
 
-async def _storms(house: House, name: str, tabs: list[Tab]) -> list[Measurement]:
+async def _storms(installation: Installation, name: str, tabs: list[Tab]) -> list[Measurement]:
     lasts, slowest, refused, web_cpu, postgres_cpu = [], [], 0, [], []
     for number in range(ROUNDS):
-        async with house.web(f"storm-{name}-{number}".replace(" ", "-"), **CROWD) as web:
+        async with installation.web(f"storm-{name}-{number}".replace(" ", "-"), **CROWD) as web:
             await asyncio.sleep(1)
-            opened, before = Opened(), house.cpu(web)
+            opened, before = Opened(), installation.cpu(web)
             with _Health(web.url) as health:
                 found = await asyncio.to_thread(opened.open, address_of(web.url), tabs, TABS)
-            used = house.cpu(web) - before
+            used = installation.cpu(web) - before
             opened.close()
             await asyncio.sleep(0.5)
         lasts.append(max(found.seconds))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.whole import cpu, wire
+from benchmarks.whole import cpu, statement_count
 from chatserver import ids
 from chatserver.database import Database, embedded, load_queries, migrations
 from chatserver.database.embedded.postgres import OWNER
@@ -28,7 +28,7 @@ class Unheard:
 
 
 @dataclass
-class House:
+class Installation:
     """One Postgres and one web process. `database` is for what a scenario puts there itself."""
 
     postgres: embedded.EmbeddedPostgres
@@ -70,19 +70,19 @@ class House:
             yield web
 
     @contextlib.asynccontextmanager
-    async def counted(self) -> AsyncIterator[tuple[Product, wire.Count]]:
+    async def counted(self) -> AsyncIterator[tuple[Product, statement_count.Count]]:
         """Another web process, and what it says to Postgres."""
-        with tempfile.TemporaryDirectory(prefix="wire-") as name:
+        with tempfile.TemporaryDirectory(prefix="count-") as name:
             socket = self.postgres.folder / "socket"
-            async with wire.counting(socket, Path(name)) as count:
+            async with statement_count.counting(socket, Path(name)) as count:
                 url = f"postgresql://{OWNER}@/{OWNER}?host={quote(name, safe='')}"
                 async with self.web("counted", DATABASE_URL=url) as web:
                     yield web, count
 
 
 @contextlib.asynccontextmanager
-async def opened() -> AsyncIterator[House]:
-    """A house for the length of a block."""
+async def opened() -> AsyncIterator[Installation]:
+    """An installation for the length of a block."""
     with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # as root the server runs as another user
@@ -92,7 +92,7 @@ async def opened() -> AsyncIterator[House]:
             database = Database(postgres.url, load_queries(paths.SQL / "queries"), Unheard(), pool=4)
             await database.connect()
             async with products.running(folder / "web", "serve", "--role", "web", DATABASE_URL=postgres.url) as web:
-                yield House(postgres, database, web, folder)
+                yield Installation(postgres, database, web, folder)
             await database.close()
         finally:
             await postgres.stop()
