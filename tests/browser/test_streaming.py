@@ -207,35 +207,24 @@ async def moved_down(page, since: float) -> None:
     )
 
 
-@pytest.mark.parametrize("pointer", ["mouse", "finger"])
-async def test_a_press_on_stop_holds_while_the_reply_moves_the_button_away(
-    emulated_product, emulator, browser, pointer
-) -> None:
+async def test_a_press_on_stop_holds_while_the_reply_moves_the_button_away(emulated_product, emulator, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
     begins, goes_on = threading.Event(), threading.Event()
     lines = "".join(f"Line {number}.\n\n" for number in range(8))
     waits = {"0.": begins, "Last": goes_on}
     emulator.script("chat", [Stream(f"Begun.\n\n{lines}\n\nLast words.", waits=waits)])
-    async with signed_in(browser, ada, has_touch=pointer == "finger") as visitor:
+    async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
         await say(page, "Tell me")
         reply = page.locator('chat-message[data-author-kind="assistant"]')
         await expect(reply.locator(".message__text")).to_contain_text("Begun.")
         box = await reply.get_by_role("button", name="Stop").bounding_box()
-        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-        touch = await page.context.new_cdp_session(page)
-        if pointer == "mouse":
-            await page.mouse.move(**place)
-            await page.mouse.down()
-        else:
-            await touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
+        await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        await page.mouse.down()
         begins.set()
         await moved_down(page, box["y"])
-        if pointer == "mouse":
-            await page.mouse.up()
-        else:
-            await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        await page.mouse.up()
         await expect(reply).to_have_attribute("data-status", "done")
         goes_on.set()
         await expect(reply.locator(".message__text")).not_to_contain_text("Last words")
