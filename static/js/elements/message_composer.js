@@ -113,7 +113,7 @@ export class MessageComposer extends HTMLElement {
     if (isComposing(event)) return
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault()
-      this.form.requestSubmit()
+      if (!event.repeat) this.form.requestSubmit() // a key that is held sends once
     }
     if (event.key === "Escape") this.#escape()
     if (event.altKey && event.code === "KeyI") this.#improveByKey(event)

@@ -58,9 +58,10 @@ function isAgain({ detail }, { pointerType, clientX, clientY, timeStamp }, befor
   return far < NEAR.px && timeStamp - before.timeStamp < NEAR.ms
 }
 
-// A form is sent once. Through versions one may go as fast as one can press: each is a message of its own.
+// A form is sent once, and what costs a credit is made once. Through versions one may go as fast as one can press: each
+// is a message of its own.
 function mayRepeat(control, before) {
-  if (control === before) return !(control?.form && control.type === "submit")
+  if (control === before) return !(control?.form && control.type === "submit") && !control?.closest("[data-needs]")
   return control?.dataset.action === "show-version" && before?.dataset.action === "show-version"
 }
 
