@@ -1,7 +1,7 @@
 """The payment services that CHECKOUT names: whether they take our keys, can reach us, and have reported lately."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -23,7 +23,7 @@ async def check(config: Config) -> list[Finding]:
     found: list[Finding] = []
     for gateway in open_gateways(config).values():
         try:
-            found += [await _keys(gateway, config), _address(gateway, config), await _last_report(gateway, config)]
+            found += [await _keys(gateway, config), _address(gateway, config), *await _of_database(gateway, config)]
         finally:
             await gateway.close()
     return found
@@ -53,8 +53,8 @@ def _address(gateway: Gateway, config: Config) -> Finding:
     return ok(name, f"Its address to enter at {gateway.label}: {address}.")
 
 
-async def _last_report(gateway: Gateway, config: Config) -> Finding:
-    """When it last reported, against when an order was last placed there."""
+async def _of_database(gateway: Gateway, config: Config) -> list[Finding]:
+    """When it last reported, against when an order was last paid there; and the week's refunds that have not arrived."""
     name = f"{gateway.name} reports"
     try:
         async with (
@@ -62,9 +62,21 @@ async def _last_report(gateway: Gateway, config: Config) -> Finding:
             command_line.open_database(replace(config, database_url=url)) as database,
         ):
             paid, heard = await database.run_system(service.last_order_and_report, gateway.name)
+            refunds = await database.run_system(service.refunds_at_large, service.SHOWN_SECONDS)
     except (ChatserverError, asyncpg.PostgresError, OSError) as error:
         mend = "Look at DATABASE_URL, and run `chatserver migrate`."
-        return failure(name, f"The database does not say when: {type(error).__name__}.", mend)
+        return [failure(name, f"The database does not say when: {type(error).__name__}.", mend)]
+    number = sum(each["gateway"] == gateway.name for each in refunds)
+    return [_last_report(gateway, paid, heard), *([_refunds(gateway, number)] if number else [])]
+
+
+def _refunds(gateway: Gateway, number: int) -> Finding:
+    mend = "Look at /admin/orders, and pay in another way."
+    return warning(f"{gateway.name} refunds", f"{service.refunds_in_words(number)}.", mend)
+
+
+def _last_report(gateway: Gateway, paid: datetime | None, heard: datetime | None) -> Finding:
+    name = f"{gateway.name} reports"
     if paid is None:
         return ok(name, "Nothing was paid yet.")
     if heard is None or paid - heard > OLDEST_REPORT:

@@ -1,5 +1,6 @@
 """Tells the operator by e-mail (ALARM_EMAIL) what is wrong: a provider that is closed after faults, a database, broker or
-file store that does not answer, work that waits too long. Each worker checks; of one kind there is one e-mail an hour.
+file store that does not answer, work that waits too long, a refund that has not arrived. Each worker checks; of one kind
+there is one e-mail an hour.
 
 An alarm goes through the mail queue; one about the database, in which the queue is, is sent by the worker itself.
 """
@@ -20,6 +21,7 @@ from chatserver.mail import smtp
 from chatserver.mail.sender import alarm_words
 from chatserver.mail.service import ALARM_PAUSE_SECONDS
 from chatserver.monitoring.health import READ_ONLY
+from chatserver.payments import service as payments
 from chatserver.web import filters
 
 CHECK_SECONDS = 30.0
@@ -80,7 +82,12 @@ class AlarmWatch:
 
 async def _raise(tx: Transaction, config: Config, alarms: Mapping[str, str]) -> list[str]:
     """Queues those of the alarms, and of what the database knows to be wrong, that are due. Returns their kinds."""
-    due = {**alarms, **await _of_providers(tx), **await _of_queue(tx, config.alarm_queue_minutes)}
+    due = {
+        **alarms,
+        **await _of_providers(tx),
+        **await _of_queue(tx, config.alarm_queue_minutes),
+        **await _of_refunds(tx),
+    }
     return [kind for kind, words in sorted(due.items()) if await mail.raise_alarm(tx, kind, config.alarm_email, words)]
 
 
@@ -90,6 +97,12 @@ async def _of_providers(tx: Transaction) -> dict[str, str]:
         f"provider {row['name']}": f"The provider {row['name']} is closed after faults ({row['last_error_code']})."
         for row in rows
     }
+
+
+async def _of_refunds(tx: Transaction) -> dict[str, str]:
+    """Those that were found since this could last be told: each is told of once."""
+    found = await payments.refunds_at_large(tx, ALARM_PAUSE_SECONDS)
+    return {"refunds": f"{payments.refunds_in_words(len(found))}: see /admin/orders."} if found else {}
 
 
 async def _of_queue(tx: Transaction, minutes: int) -> dict[str, str]:

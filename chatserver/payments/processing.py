@@ -93,8 +93,7 @@ class PaymentProcessor:
             return order
         settled = await self._ask(gateway, order)
         if settled.state == "paid" and settled.payment_id is not None:
-            await gateway.refund(settled, settled.amount - settled.refunded, f"{settled.id}-closed")
-            failpoints.at("gateway-refund")
+            await self._give_back(gateway, settled, settled.amount - settled.refunded, f"{settled.id}-closed")
             settled = await self._ask(gateway, settled)
         return settled
 
@@ -140,9 +139,13 @@ class PaymentProcessor:
         gateway = self.gateways.get(order.gateway)
         if gateway is None or order.mode != self.mode:
             raise NotAllowed("This order was paid at a gateway that CHECKOUT does not name now.")
-        await gateway.refund(order, amount, f"{order.id}-{order.refunded}-{amount}")
-        failpoints.at("gateway-refund")
+        await self._give_back(gateway, order, amount, f"{order.id}-{order.refunded}-{amount}")
         return await self.settle(order)
+
+    async def _give_back(self, gateway: Gateway, order: PlanOrder, amount: int, key: str) -> None:
+        await self._database.run_system(service.begin_refund, order, amount)
+        await gateway.refund(order, amount, key)
+        failpoints.at("gateway-refund")
 
     async def close(self) -> None:
         """Closes the connections to the gateways."""
@@ -158,8 +161,7 @@ async def _record_report(tx: Transaction, gateway: str, found: GatewayReport, by
         return None
     await service.report(tx, gateway, "accepted", order.id, found.kind)
     if found.refund_failed:
-        # Booked and told when it was asked for: only the operator can pay it in another way.
-        await service.report(tx, gateway, "refund-failed", order.id, found.kind)
+        await service.report_failed_refund(tx, order, found.kind)
     if found.disputed:
         await service.dispute(tx, order)
     if found.lost:

@@ -30,6 +30,8 @@ _NAMED_BY = {
 _DISPUTES_SECONDS = 3600.0
 _DISPUTES_PAGE = 100
 _MOST_PAGES = 10
+# Refunds of one payment that are read at once, which is as many as a page has: most have one.
+_MOST_REFUNDS = 100
 # How soon it is tried again after a failure, which is no reason not to say what is known of an order.
 _RETRY_SECONDS = 300.0
 
@@ -79,6 +81,7 @@ class Razorpay:
         payment = await self._payment(found) if paid else {}
         disputes = await self._read_disputes() if paid and order.state == "fulfilled" else {}
         payment_id = client.text(payment, "id") if payment else None
+        refunded = client.number(payment, "amount_refunded") if payment else 0
         return GatewayAnswer(
             status="paid" if paid else "expired" if found.get("status") in {"expired", "cancelled"} else "open",
             order_id=str(found.get("reference_id")),
@@ -87,10 +90,21 @@ class Razorpay:
             # The key decides: what is made with a key of test mode is not seen with one of live mode.
             is_live=None,
             payment_id=payment_id,
-            refunded=client.number(payment, "amount_refunded") if payment else 0,
+            refunded=refunded,
             disputed=payment_id in disputes,
             lost=disputes.get(payment_id or "", False),
+            refund_failed=bool(refunded or order.refunded) and await self._has_failed_refund(payment_id or ""),
         )
+
+    async def _has_failed_refund(self, payment_id: str) -> bool:
+        """Whether money that was given back did not arrive; not now, where refunds cannot be read."""
+        path = f"/v1/payments/{quote(payment_id, safe='')}/refunds?count={_MOST_REFUNDS}"
+        try:
+            found = client.require(await self._call("GET", path))
+        except GatewayFailed as error:
+            log.warning("payments.refunds_not_read", gateway="razorpay", error=error.code)
+            return False
+        return any(refund.get("status") == "failed" for refund in client.objects(found, "items"))
 
     async def _read_disputes(self) -> dict[str, bool]:
         """The disputed payments of the account, and whether the bank has decided for the buyer, as of the last hour; what

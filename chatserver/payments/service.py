@@ -27,6 +27,8 @@ from chatserver.web import filters
 OPEN_SECONDS = 3600.0
 # What is left of it when the page is made: Stripe's own bound, and a little for the way there.
 SHORTEST_SECONDS = 1830.0
+# For a week a refund that has not arrived stands on the operator's overview, and then among the reports of the orders alone.
+SHOWN_SECONDS = 7 * 24 * 3600.0
 PAGE = 50
 # Each makes a page at the gateway, which costs it and us a call.
 ORDERS = RateLimit(
@@ -139,9 +141,10 @@ async def expire(tx: Transaction, order_id: str) -> None:
 
 
 async def sweep(tx: Transaction) -> None:
-    """Asks no more about orders of four months ago, disputed ones of ten months ago and unpaid ones of a week ago; deletes
-    reports of a quarter ago."""
+    """Asks no more about orders of four months ago, disputed ones of ten months ago, unpaid ones of a week ago and refunds
+    of six weeks ago; lists refunds that no gateway has confirmed; deletes reports of a quarter ago."""
     await tx.execute("payments.rest")
+    await tx.execute("payments.list_unconfirmed_refunds")
     await tx.execute("payments.sweep_events")
 
 
@@ -170,6 +173,8 @@ async def settle(
     if answer.refunded > order.refunded:
         order = await _book_refund(tx, order, min(answer.refunded, order.amount))
         await _tell_of_refund(tx, before, order, "went back to you", by_mail)
+    if answer.refund_failed:
+        await report_failed_refund(tx, order)
     if answer.disputed:
         await dispute(tx, order)
     if answer.lost and order.refunded < order.amount:
@@ -244,6 +249,28 @@ async def _book_refund(tx: Transaction, order: PlanOrder, refunded: int) -> Plan
     if marked.state == "refunded" and order.granted_session_id is not None:
         await sessions.take_back(tx, order.granted_session_id, order.purchase_id, order.plan.minutes)
     return marked
+
+
+async def begin_refund(tx: Transaction, order: PlanOrder, amount: int) -> None:
+    """Notes that so much more of an order shall go back, before its gateway is asked: it is looked for until confirmed."""
+    await tx.execute("payments.mark_refund_asked", id=order.id, refunded=order.refunded + amount)
+
+
+async def report_failed_refund(tx: Transaction, order: PlanOrder, details: str = "") -> None:
+    """Lists a refund that did not arrive. It was booked and told when it was asked for: only the operator can pay it in
+    another way."""
+    await report(tx, order.gateway, "refund-failed", order.id, details)
+
+
+def refunds_in_words(number: int) -> str:
+    """That so many refunds are at large."""
+    return "1 refund has not arrived" if number == 1 else f"{number} refunds have not arrived"
+
+
+async def refunds_at_large(tx: Transaction, seconds: float) -> list[Row]:
+    """The refunds that were found not to have arrived, or not to be confirmed by their gateway, within so many seconds: a
+    page of the newest."""
+    return await tx.fetch_all("payments.refunds_at_large", seconds=seconds, limit=PAGE)
 
 
 async def dispute(tx: Transaction, order: PlanOrder) -> None:

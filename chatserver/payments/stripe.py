@@ -19,6 +19,8 @@ VERSION = "2024-06-20"
 TOLERANCE_SECONDS = 300
 # Signatures of a header that are looked at: Stripe sends one for each secret.
 _MOST_SIGNATURES = 5
+# Refunds of one payment that are read at once, which is as many as a page has: most have one.
+_MOST_REFUNDS = 100
 # Reports of a refund whose status has changed.
 _REFUND_CHANGES = {"charge.refund.updated", "refund.updated"}
 
@@ -60,6 +62,7 @@ class Stripe:
         intent = client.inner(found, "payment_intent")
         charge = client.inner(intent, "latest_charge")
         disputed = charge.get("disputed") is True
+        refunded = client.number(charge, "amount_refunded") if charge else 0
         paid, expired = found.get("payment_status") == "paid", found.get("status") == "expired"
         return GatewayAnswer(
             status="paid" if paid else "expired" if expired else "open",
@@ -68,10 +71,21 @@ class Stripe:
             currency=client.text(found, "currency").upper(),
             is_live=found.get("livemode") is True,
             payment_id=client.text(intent, "id") if intent else None,
-            refunded=client.number(charge, "amount_refunded") if charge else 0,
+            refunded=refunded,
             disputed=disputed,
             lost=disputed and await self._is_lost(client.text(intent, "id")),
+            refund_failed=bool(refunded or order.refunded) and await self._has_failed_refund(client.text(intent, "id")),
         )
+
+    async def _has_failed_refund(self, payment_id: str) -> bool:
+        """Whether money that was given back did not arrive; not now, where refunds cannot be read."""
+        url = f"{self._url}/v1/refunds?{urlencode({'payment_intent': payment_id, 'limit': _MOST_REFUNDS})}"
+        try:
+            found = client.require(await client.call(self._http, "GET", url, self._headers()))
+        except GatewayFailed as error:
+            log.warning("payments.refunds_not_read", gateway="stripe", error=error.code)
+            return False
+        return any(refund.get("status") == "failed" for refund in client.objects(found, "data"))
 
     async def _is_lost(self, payment_id: str) -> bool:
         """Whether the bank has decided a dispute for the buyer; not now, where disputes cannot be read."""

@@ -86,12 +86,16 @@ UPDATE orders
  WHERE id = :id AND state = 'paid'
 RETURNING *;
 
+-- name: mark_refund_asked
+-- So much of it shall have gone back in all, once the gateway confirms it.
+UPDATE orders SET refund_asked = :refunded, refund_asked_at = clock_timestamp() WHERE id = :id;
+
 -- name: mark_refunded
--- What of it went back in all.
+-- What of it went back in all. For a while the gateway is asked once a day whether it has arrived.
 UPDATE orders
-   SET refunded = :refunded,
+   SET refunded = :refunded, refunded_at = clock_timestamp(),
        state = CASE WHEN :refunded::bigint >= amount THEN 'refunded' ELSE state END,
-       ask_at = CASE WHEN :refunded::bigint >= amount THEN NULL ELSE ask_at END
+       ask_at = CASE WHEN :refunded::bigint >= amount THEN clock_timestamp() + interval '1 day' ELSE ask_at END
  WHERE id = :id AND refunded < :refunded::bigint
 RETURNING *;
 
@@ -100,11 +104,27 @@ RETURNING *;
 UPDATE orders SET disputed = true WHERE id = :id AND NOT disputed RETURNING id;
 
 -- name: rest
--- Orders of long ago are asked about no more, and those that nobody has paid within a week. A bank may take months to decide.
+-- Orders of long ago are asked about no more, and those that nobody has paid within a week. A bank may take months to decide on a
+-- dispute, and a month to send back what it cannot pay out.
 UPDATE orders SET ask_at = NULL
  WHERE ask_at IS NOT NULL
    AND created_at < clock_timestamp() - CASE WHEN state = 'expired' THEN interval '7 days'
-                                                     WHEN disputed THEN interval '300 days' ELSE interval '120 days' END;
+                                                     WHEN disputed THEN interval '300 days'
+                                                     WHEN state = 'refunded' THEN interval '0' ELSE interval '120 days' END
+   AND (refunded_at IS NULL OR refunded_at < clock_timestamp() - interval '45 days');
+
+-- name: list_unconfirmed_refunds
+-- Refunds that were asked for a day ago, and which no gateway has confirmed: whatever was lost on the way, they are listed once.
+INSERT INTO payment_events (id, gateway, outcome, order_id)
+SELECT gen_random_uuid(), gateway, 'refund-unconfirmed', id FROM orders o
+ WHERE refund_asked > refunded AND refund_asked_at < now() - interval '1 day'
+   AND NOT EXISTS (SELECT FROM payment_events e WHERE e.order_id = o.id AND e.outcome = 'refund-unconfirmed');
+
+-- name: refunds_at_large
+-- The refunds that were found not to have arrived, or not to be confirmed, within so many seconds.
+SELECT order_id, gateway, outcome FROM payment_events
+ WHERE at > now() - make_interval(secs => :seconds::float8) AND outcome IN ('refund-failed', 'refund-unconfirmed')
+ ORDER BY at DESC LIMIT :limit;
 
 -- name: add_event
 -- What a gateway reported; what was refused of one order once.

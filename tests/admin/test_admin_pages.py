@@ -52,6 +52,14 @@ async def test_the_overview_answers_whether_it_works_and_whether_anybody_waits(o
     assert "Provider sketch" in text
 
 
+async def test_the_overview_says_that_a_refund_has_not_arrived(operator, database):
+    assert "has not arrived" not in (await operator.visit("/admin")).text
+    found = "INSERT INTO payment_events (id, gateway, outcome) VALUES (gen_random_uuid(), 'stripe', 'refund-failed')"
+    await run_sql(database, found)
+    assert "1 refund has not arrived: pay in another way" in (await operator.visit("/admin")).text
+    await run_sql(database, "DELETE FROM payment_events")
+
+
 async def test_a_provider_is_paused_and_resumed_with_a_form_and_the_log_says_so(operator, database):
     page = await operator.visit("/admin/work")
     [pause] = [action for action in page.forms if action.endswith("/pause")]

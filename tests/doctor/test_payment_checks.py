@@ -75,6 +75,17 @@ async def test_a_key_that_may_not_read_disputes_is_a_warning(environ, emulator, 
         assert (found[gateway].status, "may not read disputes" in found[gateway].message) == ("warning", True)
 
 
+async def test_a_refund_that_has_not_arrived_is_a_warning_of_its_service(environ, database, nothing_paid):
+    found = (
+        "INSERT INTO payment_events (id, gateway, outcome) VALUES (gen_random_uuid(), 'stripe', 'refund-unconfirmed')"
+    )
+    await run_sql(database, found)
+    said = await findings(environ)
+    assert said["stripe refunds"].status == "warning"
+    assert said["stripe refunds"].message == "1 refund has not arrived."
+    assert "razorpay refunds" not in said
+
+
 @pytest.mark.parametrize("secret", ["", "   ", "short", "long-enough-one,"])
 async def test_a_missing_or_blank_secret_is_refused_before_anything_is_asked(environ, emulator, secret):
     calls = len(emulator.calls)

@@ -52,6 +52,7 @@ class PaymentEmulator:
         self.pages: dict[str, dict[str, Any]] = {}  # by the page's id, as the service shows it
         self.payments: dict[str, dict[str, Any]] = {}  # by the payment's id
         self.answers: dict[str, dict[str, Any]] = {}  # by idempotency key
+        self.refunds: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)  # by the payment's id
         self.disputes: dict[str, str] = {}  # statuses, by the payment's id
         self.disputes_status = 200  # 403 as for a key that may not read them
         self.is_down = False
@@ -116,10 +117,15 @@ class PaymentEmulator:
         order_id = self.payment_of(page_id)["order"]
         self.money[order_id].append(-sum(self.money[order_id]))
 
+    def fail_refund(self, page_id: str) -> None:
+        """The bank could not pay out what was given back."""
+        self.refunds[self.payment_of(page_id)["id"]][-1]["status"] = "failed"
+
     def _give_back(self, payment: dict[str, Any], amount: int) -> None:
         if payment["back"] + amount > payment["amount"]:
             raise web.HTTPBadRequest(text='{"error": {"message": "more than is left"}}')
         payment["back"] += amount
+        self.refunds[payment["id"]].append({"id": self._new("refund"), "amount": amount, "status": "processed"})
         self.money[payment["order"]].append(-amount)
 
     def report(
@@ -199,6 +205,12 @@ class PaymentEmulator:
             self._give_back(self.payments[str(fields["payment_intent"])], int(str(fields["amount"])))
             self.answers[key] = {"id": self._new("re"), "object": "refund", "amount": int(str(fields["amount"]))}
         return web.json_response(self.answers[key])
+
+    async def list_refunds(self, request: web.Request) -> web.Response:
+        """Of one payment: Razorpay names it in the path."""
+        if "id" in request.match_info:
+            return web.json_response({"entity": "collection", "items": self.refunds[request.match_info["id"]]})
+        return web.json_response({"object": "list", "data": self.refunds[request.query["payment_intent"]]})
 
     async def make_link(self, request: web.Request) -> web.Response:
         fields = await request.json()
@@ -304,6 +316,7 @@ class PaymentEmulator:
                 web.get("/v1/checkout/sessions", self.list_sessions),
                 web.get("/v1/checkout/sessions/{id}", self.show_session),
                 web.post("/v1/refunds", self.refund_charge),
+                web.get("/v1/refunds", self.list_refunds),
                 web.post("/v1/payment_links", self.make_link),
                 web.get("/v1/payment_links", self.list_links),
                 web.get("/v1/payment_links/{id}", self.show_link),
@@ -311,6 +324,7 @@ class PaymentEmulator:
                 web.get("/v1/payments", self.list_payments),
                 web.get("/v1/payments/{id}", self.show_payment),
                 web.post("/v1/payments/{id}/refund", self.refund_payment),
+                web.get("/v1/payments/{id}/refunds", self.list_refunds),
                 web.get("/pay/{id}", self.show_page),
                 web.post("/pay/{id}", self.pay_page),
             ]

@@ -32,6 +32,7 @@ async def quiet(database):
     for statement in (
         "DELETE FROM mail_queue",
         "DELETE FROM provider_gates",
+        "DELETE FROM payment_events",
         "UPDATE alarms SET raised_at = '-infinity'",
     ):
         await run_sql(database, statement)
@@ -93,6 +94,20 @@ async def test_a_dependency_is_told_of_when_it_was_found_wrong_twice_in_a_row(da
     assert await sent(sender, mailbox) == ["chatserver: The file store does not answer (failing)."]
     await watch.raise_due()
     assert await sent(sender, mailbox) == ["chatserver: The broker does not answer (slow)."]
+
+
+async def test_a_refund_that_has_not_arrived_is_told_of_once(database, server, mailbox, quiet):
+    watch, _, sender = watching(database, server)
+    found = "INSERT INTO payment_events (id, gateway, outcome) VALUES (gen_random_uuid(), 'stripe', $1)"
+    for outcome in ("accepted", "wrong-amount", "refund-failed"):
+        await run_sql(database, found, outcome)
+    for _ in range(2):
+        await watch.raise_due()
+    assert await sent(sender, mailbox) == ["chatserver: 1 refund has not arrived: see /admin/orders."]
+    for table, column in (("alarms", "raised_at"), ("payment_events", "at")):
+        await run_sql(database, f"UPDATE {table} SET {column} = now() - interval '61 min'")
+    await watch.raise_due()
+    assert await sent(sender, mailbox) == []
 
 
 async def test_work_that_waits_too_long_is_told_of(database, server, mailbox, quiet):

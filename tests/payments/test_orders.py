@@ -587,6 +587,38 @@ async def test_a_refund_that_did_not_arrive_is_listed_for_the_operator_once(data
     assert (await database.run_system(service.find, order.id)).state == "refunded"
 
 
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_a_refund_that_did_not_arrive_and_of_which_no_report_comes_is_found_by_the_daily_question(
+    database, till, emulator, ada, gateway
+):
+    order = await placed(database, till, ada, gateway)
+    emulator.pay(order.gateway_id)
+    await till.refund(await till.settle(order), 4900)
+    await database.run_system(service.sweep)
+    emulator.fail_refund(order.gateway_id)
+    await run_sql(database, "UPDATE orders SET ask_at = ask_at - interval '1 day' WHERE id = $1", order.id)
+    await PaymentReconciler(till, database).run_once()
+    assert await outcomes(database, order) == ["refund-failed"]
+    found = await database.run_system(service.refunds_at_large, 60)
+    assert (str(found[0]["order_id"]), found[0]["outcome"]) == (order.id, "refund-failed")
+
+
+async def test_a_refund_that_no_gateway_confirms_is_listed_whatever_was_lost(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    paid = await till.settle(order)
+    emulator.is_down = True
+    with pytest.raises(GatewayFailed):
+        await till.refund(paid, 1000)
+    await database.run_system(service.sweep)
+    assert await outcomes(database, order) == []
+    asked = "UPDATE orders SET refund_asked_at = refund_asked_at - interval '25 hours' WHERE id = $1"
+    await run_sql(database, asked, order.id)
+    for _ in range(2):
+        await database.run_system(service.sweep)
+    assert await outcomes(database, order) == ["refund-unconfirmed"]
+
+
 async def test_a_dispute_is_flagged_and_takes_nothing_away(database, till, emulator, ada):
     for gateway, kind in (("stripe", "charge.dispute.created"), ("razorpay", "payment.dispute.created")):
         order = await placed(database, till, ada, gateway)

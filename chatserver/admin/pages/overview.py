@@ -20,6 +20,7 @@ from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import FallbackChain
 from chatserver.monitoring import processes
 from chatserver.monitoring.processes import RunningProcess
+from chatserver.payments import service as payments
 from chatserver.reports import service as reports
 from chatserver.reports.service import OpenReports
 from chatserver.state import state_of
@@ -33,7 +34,7 @@ async def show(request: Request) -> Response:
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
     called = money.models_called(state.providers.values(), state.chat)
     queue, providers, running = await state.database.run_system(_read, chain)
-    finances, stuck, advice, open_reports, month = await state.database.run_system(
+    finances, stuck, advice, open_reports, month, refunds = await state.database.run_system(
         _read_more, called, money.allowances(chain)
     )
     alive = [each for each in running if each.is_alive]
@@ -46,6 +47,7 @@ async def show(request: Request) -> Response:
         "advice": advice,
         "reports": open_reports,
         "month": month,
+        "refunds": refunds,
         "alive": alive,
         "gone": len(running) - len(alive),
         "workers": sum(each.is_worker for each in alive),
@@ -68,6 +70,11 @@ def _todo(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
         (not shown["workers"], "Start a worker", f"{work_page}#processes"),
         (shown["unavailable"], f"Look at {', '.join(shown['unavailable'])}", f"{work_page}#providers"),
         (open_reports.number, _reports_in_words(open_reports), "/admin/reports"),
+        (
+            shown["refunds"],
+            f"{payments.refunds_in_words(shown['refunds'])}: pay in another way",
+            "/admin/orders#reports-heading",
+        ),
         (stuck.leases, "Give back what a worker that has gone holds", f"{work_page}#leases"),
         (stuck.holds, "Settle the credits held for nothing", f"{work_page}#holds"),
         (shown["is_long_wait"], "Look at what has waited for long", f"{work_page}#waiting"),
@@ -80,13 +87,14 @@ def _todo(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 async def _read_more(
     tx: Transaction, called: Sequence[Called], allowed: Sequence[Allowed]
-) -> tuple[PlanCosts, StuckWork, Advice, OpenReports, MarginLine]:
+) -> tuple[PlanCosts, StuckWork, Advice, OpenReports, MarginLine, int]:
     return (
         await money.read_plans(tx, called),
         await work.read(tx),
         await money.read_advice(tx, allowed),
         await reports.count_open(tx),
         await money.read_month(tx),
+        len(await payments.refunds_at_large(tx, payments.SHOWN_SECONDS)),
     )
 
 
