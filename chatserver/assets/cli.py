@@ -1,6 +1,5 @@
 """`chatserver storage …`: the operator creates, audits and copies the file store."""
 
-import asyncio
 import itertools
 import sys
 
@@ -14,7 +13,7 @@ from chatserver.assets.models import AuditReport, SweepReport
 from chatserver.assets.sweeper import sweep
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
-from chatserver.runtime import logs
+from chatserver.runtime import event_loop, logs
 from chatserver.runtime.command_groups import CommandGroup
 
 group = CommandGroup()
@@ -28,7 +27,7 @@ def create() -> None:
     """Make the folder or the buckets of STORAGE_URL where they are missing."""
     config = configuration.load()
     logs.configure(config)
-    for name in asyncio.run(storage.create_storage(config)):
+    for name in event_loop.run(storage.create_storage(config)):
         print(f"{name} is there.")
 
 
@@ -41,7 +40,7 @@ def create() -> None:
 )
 def check(remove: bool, remove_all: bool) -> None:
     """Compare every row with its bytes and all bytes with their row; exit code 1 where they do not agree."""
-    report = asyncio.run(_check(remove or remove_all, however_many=remove_all))
+    report = event_loop.run(_check(remove or remove_all, however_many=remove_all))
     print(f"Files: {report.rows}, objects: {report.objects}.")
     _show("Rows without their bytes", report.missing)
     _show("Of a wrong size", report.wrong_sizes)
@@ -97,7 +96,7 @@ def _show(what: str, keys: list[str]) -> None:
 def copy_store(source: str, target: str) -> None:
     """Copy every file to another store. May be stopped and started again; nothing is copied twice."""
     logs.configure(configuration.load())
-    copied = asyncio.run(_copy(source, target))
+    copied = event_loop.run(_copy(source, target))
     print(f"{copied.copied} copied ({copied.bytes} bytes), {copied.present} were there, {copied.foreign} are not ours.")
 
 

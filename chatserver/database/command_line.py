@@ -11,15 +11,19 @@ import asyncpg
 from chatserver import config as configuration
 from chatserver.config import Config
 from chatserver.database import Database, Transaction, embedded, load_queries, migrations
-from chatserver.errors import Invalid
+from chatserver.errors import ConfigurationError, Invalid
 from chatserver.events import Announcement
-from chatserver.runtime import logs, paths
+from chatserver.runtime import event_loop, logs, paths
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # What reads or sums up everything may take so long: nobody waits for it but the operator, who can stop it.
 EVERYTHING_SECONDS = 6 * 3600.0
+
+
+# Long enough for the migrations of an upgrade of most databases.
+PREPARE_SECONDS = 600.0
 
 
 class NullPublisher:
@@ -49,13 +53,26 @@ async def prepare(config: Config, url: str) -> None:
         await migrations.migrate(url)
 
 
+async def _prepare_in_time(config: Config, url: str) -> None:
+    """`prepare` for a command: a process that has begun to migrate, or a server that has stopped, may keep it for as long as
+    it likes."""
+    try:
+        async with asyncio.timeout(PREPARE_SECONDS):
+            await prepare(config, url)
+    except TimeoutError:
+        raise ConfigurationError(
+            f"The database was not brought to this version within {PREPARE_SECONDS / 60:.0f} minutes: another process is "
+            "at it, or its server has stopped answering. `chatserver migrate` waits for as long as it takes."
+        ) from None
+
+
 @asynccontextmanager
 async def open_config() -> AsyncIterator[Config]:
     """The configuration with a reachable, migrated database in it."""
     config = configuration.load()
     logs.configure(config)
     async with database_url(config) as url:
-        await prepare(config, url)
+        await _prepare_in_time(config, url)
         yield replace(config, database_url=url)
 
 
@@ -100,7 +117,7 @@ def _run(
             return await database.run_system(verb, *args, **kwargs)
 
     try:
-        return asyncio.run(once())
+        return event_loop.run(once())
     except asyncpg.DataError:
         raise Invalid("One of the values is no readable text, or a number that is too large.") from None
 
@@ -114,4 +131,4 @@ def run_on_url(work: Callable[[str], Awaitable[R]]) -> R:
         async with database_url(config) as url:
             return await work(url)
 
-    return asyncio.run(once())
+    return event_loop.run(once())

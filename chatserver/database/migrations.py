@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
@@ -121,13 +122,23 @@ async def _connect(url: str) -> "asyncpg.Connection":
             server_settings={"application_name": "chatserver migrate"},
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        reason = str(error) or type(error).__name__
+        silent = f"{_host_of(url)} does not answer within {CONNECT_SECONDS:.0f} s."
+        reason = silent if isinstance(error, TimeoutError) else str(error) or type(error).__name__
         raise ConfigurationError(f"The database cannot be reached: {_one_line(reason)}") from error
     except ValueError:
         # Its message is not shown: it may hold the password.
         raise ConfigurationError(
             "DATABASE_URL cannot be read; it should be postgresql://user@host:port/name."
         ) from None
+
+
+def _host_of(url: str) -> str:
+    """Where the database is, without user and password."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.hostname}:{parts.port or 5432}" if parts.hostname else "its server"
+    except ValueError:  # several hosts, each with its port
+        return "its server"
 
 
 def _check_encoding(connection: "asyncpg.Connection") -> None:

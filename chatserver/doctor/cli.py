@@ -1,6 +1,5 @@
 """`chatserver doctor`: prints the findings, and ends with 1 where something does not work."""
 
-import asyncio
 import sys
 
 import click
@@ -9,7 +8,7 @@ import msgspec
 from chatserver import config as configuration
 from chatserver import doctor
 from chatserver.doctor.findings import Finding
-from chatserver.runtime import logs
+from chatserver.runtime import event_loop, logs
 
 _COLORS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
@@ -18,7 +17,7 @@ def run(*, json: bool) -> None:
     """Prints what every check found, one a line; or all as JSON, {ok, findings}."""
     config = configuration.load()
     logs.configure(config)
-    findings = asyncio.run(doctor.run_checks(config))
+    findings = event_loop.run(doctor.run_checks(config))
     well = all(finding.status != "failure" for finding in findings)
     if json:
         print(msgspec.json.encode({"ok": well, "findings": findings}).decode())

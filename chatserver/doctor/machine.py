@@ -27,13 +27,10 @@ LITTLE_FILES, TOO_LITTLE_FILES = 20_000, 1000
 
 async def check(config: Config) -> list[Finding]:
     """The findings on storage, Redis, disk, child processes and port."""
-    return [
-        await _storage(config),
-        await _redis(config),
-        await asyncio.to_thread(_disk, config),
-        await _children(),
-        await _port(config),
-    ]
+    found = await asyncio.gather(
+        _storage(config), _redis(config), asyncio.to_thread(_disk, config), _children(), _port(config)
+    )
+    return list(found)
 
 
 async def _storage(config: Config) -> Finding:

@@ -1,5 +1,6 @@
 """The outside services: the token, its owner and permissions, and who serves the models in use."""
 
+import asyncio
 import contextlib
 import hashlib
 import re
@@ -21,6 +22,7 @@ from chatserver.errors import (
     NoPermission,
     ProviderError,
     ProviderRateLimited,
+    TimedOut,
 )
 from chatserver.providers.huggingface import HuggingFace, TokenIdentity
 from chatserver.providers.openai_chat import OpenAIChat
@@ -49,12 +51,8 @@ async def check(config: Config) -> list[Finding]:
     """The findings on token, identity and models, as far as the configuration uses them."""
     provider = HuggingFace(config)
     try:
-        return [
-            _token(config),
-            *await _hub(config, provider),
-            *await _own_server(config, provider),
-            await _chat(config),
-        ]
+        hub, own, chat = await asyncio.gather(_hub(config, provider), _own_server(config, provider), _chat(config))
+        return [_token(config), *hub, *own, chat]
     finally:
         await provider.close()
 
@@ -77,16 +75,12 @@ def _token(config: Config) -> Finding:
 async def _hub(config: Config, provider: HuggingFace) -> list[Finding]:
     if _token(config).status == "failure" or not config.huggingface_api_key:
         return []
-    found = [await _identity(config, provider)]
+    checks = [_identity(config, provider)]
     if not config.image_base_url:
-        found.append(
-            await _model("image model", config.image_model, "IMAGE_MODEL", lambda: provider.route("text-to-image"))
-        )
-        found.append(await _edit_model(config, provider))
-    found.append(
-        await _model("video model", config.video_model, "VIDEO_MODEL", lambda: provider.route("text-to-video"))
-    )
-    return found
+        checks.append(_model("image model", config.image_model, "IMAGE_MODEL", lambda: provider.route("text-to-image")))
+        checks.append(_edit_model(config, provider))
+    checks.append(_model("video model", config.video_model, "VIDEO_MODEL", lambda: provider.route("text-to-video")))
+    return list(await asyncio.gather(*checks))
 
 
 async def _identity(config: Config, provider: HuggingFace) -> Finding:
@@ -137,7 +131,7 @@ async def _model(name: str, model: str, setting: str, find: Callable[[], Corouti
     try:
         route = await find()
     except ModelGone as error:
-        return _failed(name, error, f"Set {setting} to a model that is served, or HF_PROVIDER=auto.")
+        return _failed(name, error, f"Set {setting} to a model that is served, or HF_PROVIDER=auto.", model)
     except ProviderError as error:
         return _hub_failed(name, error)
     return ok(name, f"{model} is served by {route.provider}.")
@@ -157,7 +151,9 @@ async def _own_server(config: Config, provider: HuggingFace) -> list[Finding]:
     try:
         url, status = await provider.reach()
     except ProviderError as error:
-        return [_failed("image server", error, "Look at IMAGE_BASE_URL and whether the server runs.")]
+        return [
+            _failed("image server", error, "Look at IMAGE_BASE_URL and whether the server runs.", config.image_base_url)
+        ]
     if status >= 500:
         mend = "Look at the server's own log; one that is scaled to zero needs some minutes."
         return [warning("image server", f"{url} answers, but with status {status}.", mend)]
@@ -175,7 +171,7 @@ async def _chat(config: Config) -> Finding:
     try:
         models = await chat.models()
     except ProviderError as error:
-        return _failed("chat model", error, "Look at the token, CHAT_BASE_URL and CHAT_API_KEY.")
+        return _failed("chat model", error, "Look at the token, CHAT_BASE_URL and CHAT_API_KEY.", chat.base)
     finally:
         await chat.close()
     model = chat.model().partition(":")[0]
@@ -190,10 +186,12 @@ def _hub_failed(name: str, error: ProviderError) -> Finding:
         return failure(name, error.message, A_NEW_ONE)
     if isinstance(error, ProviderRateLimited):
         return warning(name, error.message, "The hub limits this question; ask again in some minutes.")
-    return _failed(name, error, "Look at the network, HF_ENDPOINT and https://status.huggingface.co.")
+    return _failed(name, error, "Look at the network, HF_ENDPOINT and https://status.huggingface.co.", "Hugging Face")
 
 
-def _failed(name: str, error: ProviderError, mend: str) -> Finding:
+def _failed(name: str, error: ProviderError, mend: str, whom: str) -> Finding:
     """The finding of an error: its own message, and its advice for the operator where it has one."""
+    if isinstance(error, TimedOut):
+        return failure(name, f"{whom} does not answer in time.", mend)
     message, _, better = error.message.partition(" For the operator: ")
     return failure(name, message, better[:1].upper() + better[1:] if better else mend)

@@ -1,10 +1,9 @@
 """`chatserver statistics …`: the sums behind the operator's figures."""
 
-import asyncio
-
 from chatserver import rollups
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
+from chatserver.runtime import event_loop
 from chatserver.runtime.command_groups import CommandGroup
 
 group = CommandGroup()
@@ -13,7 +12,7 @@ group = CommandGroup()
 @group.command()
 def rebuild() -> None:
     """Sum everything up again from the rows. The pages stay right meanwhile, and may be slow."""
-    print(f"Summed up again, {asyncio.run(_rebuild())} steps.")
+    print(f"Summed up again, {event_loop.run(_rebuild())} steps.")
 
 
 async def _rebuild() -> int:

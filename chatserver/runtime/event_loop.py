@@ -1,4 +1,4 @@
-"""The event loop of our processes: uvloop's, except that it looks up names in threads of its own.
+"""The event loop of our processes and commands: uvloop's, except that it looks up names in threads of its own.
 
 libuv looks up two names at a time, and a loop that ends waits for every look-up. A name whose server is silent takes half a
 minute each time: two of them kept every other name from being found, and SIGTERM from ending the process, for minutes.
@@ -22,7 +22,7 @@ _Query = tuple[Any, ...]
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a process's coroutine to its end."""
+    """Runs a process's or a command's coroutine to its end."""
     return uvloop.run(main, loop_factory=EventLoop)
 
 

@@ -1,7 +1,5 @@
 """`chatserver styles …`: the operator lists, adds and removes styles of pictures."""
 
-import asyncio
-
 import click
 
 from chatserver import audit, config, styles
@@ -11,7 +9,7 @@ from chatserver.imaging.processor import ImageProcessor
 from chatserver.providers.base import Finished, ProviderRequest
 from chatserver.providers.recipe import Recipe
 from chatserver.providers.sketch.provider import Sketch
-from chatserver.runtime import tables
+from chatserver.runtime import event_loop, tables
 from chatserver.runtime.command_groups import CommandGroup
 from chatserver.styles.models import Style
 from chatserver.styles.service import check
@@ -42,7 +40,7 @@ def _show() -> None:
 def add_style(name: str, before: str, after: str, without: str) -> None:
     """Add a style, or replace the one of this name. The built-in painter paints its sample, as far as it can."""
     style = check(Style(name=name, before=before, after=after, without=without))
-    command_line.run(_add, style, asyncio.run(_sample(style)))
+    command_line.run(_add, style, event_loop.run(_sample(style)))
     _show()
 
 

@@ -3,7 +3,6 @@
 The first account of a new installation is an ordinary member: the operator becomes an admin by `make-admin`.
 """
 
-import asyncio
 import secrets
 
 import click
@@ -13,7 +12,7 @@ from chatserver import config as configuration
 from chatserver.admin import people
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import Transaction, command_line
-from chatserver.runtime import tables
+from chatserver.runtime import event_loop, tables
 from chatserver.runtime.command_groups import CommandGroup
 from chatserver.users import display_names, email_addresses, passwords
 from chatserver.users.models import AccountSummary, ApiToken, User
@@ -53,7 +52,7 @@ def add(email: str, name: str, password: str) -> None:
         display_names.check(name or display_names.suggested(address) or "Member"), configuration.load().site_name
     )
     chosen = passwords.check(password or secrets.token_urlsafe(12), email=address, name=shown)
-    user = command_line.run(_add, address, shown, asyncio.run(passwords.hashed(chosen)))
+    user = command_line.run(_add, address, shown, event_loop.run(passwords.hashed(chosen)))
     print(f"Added {user.email}." if password else f"Added {user.email} with the password {chosen}")
 
 
