@@ -22,6 +22,13 @@ LEAST_SIDES = """() => [...document.querySelectorAll('generation-card')].map((ti
 # The text that is cut off at the end of its line in the bar, without the title.
 CUT = """() => [...document.querySelectorAll('.bar__chips *')].filter((each) => each.scrollWidth > each.clientWidth + 1
   && each.clientWidth > 1 && getComputedStyle(each).overflowX !== 'visible').map((each) => each.textContent.trim())"""
+TOPS = "(all) => all.map((each) => each.getBoundingClientRect().top)"
+# In how many lines a name of one word stands.
+LINES_OF_NAME = """(name) => {
+  const range = document.createRange()
+  range.selectNodeContents(name)
+  return new Set([...range.getClientRects()].map(({ top }) => top)).size
+}"""
 CANVAS = """() => {
   const probe = document.body.appendChild(document.createElement('p'))
   probe.style.color = 'Canvas'
@@ -44,6 +51,13 @@ async def test_pictures_are_seen_in_a_low_window(product, browser) -> None:
             sides = await page.evaluate(LEAST_SIDES)
             assert len(sides) == 7
             assert min(sides) >= 100, (size, sides)
+        # Over the narrowest tiles of a window with a mouse all tools stand in one line.
+        await page.set_viewport_size({"width": 760, "height": 800})
+        card = page.locator("generation-card").first
+        await card.hover()
+        await expect(card.locator(".tile__more")).to_be_visible()
+        assert await card.evaluate("(each) => each.clientWidth") < 200
+        assert len(set(await card.locator(".tile__tools .button").evaluate_all(TOPS))) == 1
 
 
 async def test_what_an_empty_session_offers_is_read_from_its_top(product, browser) -> None:
@@ -78,7 +92,10 @@ async def test_large_letters_fit_on_a_phone(product) -> None:
     async with chromium(LARGE_LETTERS) as browser:
         async with visiting(product, browser, **NARROW) as visitor:
             for path in ("/", "/sign-up", "/start?plan=flash"):
-                await fits(await visitor.open(path))
+                await fits(page := await visitor.open(path))
+            # Twice as large, beside both ways in.
+            await page.set_viewport_size({"width": 293, "height": 844})
+            assert await page.locator(".brand > span").evaluate(LINES_OF_NAME) == 1
         async with signed_in(browser, ada, **NARROW) as visitor:
             await fits(await visitor.open("/settings"))
             plans, sessions, history = [await visitor.open(path) for path in ("/plans", "/sessions", "/history")]
