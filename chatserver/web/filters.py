@@ -1,13 +1,14 @@
 """Jinja filters. Times are rendered in UTC, inside an element that converts them to the reader's time zone."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from chatserver.identity import colours
 from chatserver.runtime import clock
@@ -137,6 +138,23 @@ def accent(hue: int) -> int:
     return round(hue / ACCENT_DEGREES) % (360 // ACCENT_DEGREES)
 
 
+# A number with its unit or currency, or two sides; no number is in the middle of a word or an entity.
+_UNIT = (
+    r"(?:[kMGT]i?B|bytes?|(?:mega)?pixels?|characters?|s|min|h|d|seconds?|minutes?|hours?|days?"
+    r"|credits?|pictures?|clips?|uploads?|[A-Z]{3})\b"
+)
+_MEASURE = re.compile(rf"(?<![\w#])\d[\d.,]*(?: × \d+(?: {_UNIT})?| (?:{_UNIT}|%))")
+
+
+def with_units(text: str) -> Markup:
+    """A sentence in which no line ends between a number and its unit; the spaces are those that people type.
+
+    >>> with_units("At most 25 MB.")
+    Markup('At most <span class="nowrap">25 MB</span>.')
+    """
+    return Markup(_MEASURE.sub(r'<span class="nowrap">\g<0></span>', str(escape(text))))  # noqa: S704
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "time": time,
     "iso": iso,
@@ -144,6 +162,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "money": money,
     "size": size,
     "duration": duration,
+    "with_units": with_units,
     "count_of": count,
     "accent": accent,
     "hue": colours.hue_of,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.requests import Request
 
@@ -144,9 +145,10 @@ def test_the_landing_has_one_call_and_a_button_on_each_card() -> None:
     assert 'action="/start"' in page
     assert 'href="/start?plan=flash"' in page
     assert 'href="/start?plan=lite"' in page
-    assert "8 pictures an hour" in page
-    assert "1 picture an hour" in page
-    assert "About 16 pictures in 2 h." in page
+    words = Markup(page).striptags()
+    assert "8 pictures an hour" in words
+    assert "1 picture an hour" in words
+    assert "About 16 pictures in 2 h." in words
     assert 'action="/start"' in landing(offers=[])
 
 
@@ -175,7 +177,8 @@ def test_one_plan_is_marked_and_its_button_stands_out() -> None:
 
 
 def test_the_rows_in_which_plans_differ_are_marked() -> None:
-    rows = re.findall(r"<li( data-differs)?><svg.*?</svg><span>(.*?)</span></li>", landing())
+    found = re.findall(r"<li( data-differs)?><svg.*?</svg><span>(.*?)</span></li>", landing())
+    rows = [(mark, Markup(words).striptags()) for mark, words in found]
     differing = {words for mark, words in rows if mark}
     assert differing == {"8 pictures an hour", "1 picture an hour", "up to 2 at once", "one at a time"}
     assert {words for mark, words in rows if not mark} == {
@@ -302,7 +305,7 @@ def test_filters_keep_each_other() -> None:
 def test_an_error_offers_a_way_out(viewer: Viewer | None) -> None:
     asked = {"request_id": "abc", "sign_in": "", "back": "", "is_identified": True}
     page = draw("errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", **asked)
-    assert "in 2 s" in page
+    assert "in 2 s" in Markup(page).striptags()
     assert "Try again" in page
     # Not to the address that takes the form, where there is no page.
     page = draw("errors/error.html", viewer, error=Busy(), title="One moment", **asked | {"back": "/settings"})
@@ -411,3 +414,29 @@ def test_what_is_pressed_in_a_page_that_follows_changes_stays_itself_when_rows_c
         for path in [page, *(folder / each for each in included)]:
             rows = re.findall(r"{% for [^%]+%}\s*(?:{% set [^%]+%}\s*)*<(?:tr|li)[^>]*>", path.read_text())
             assert [row for row in rows if " id=" not in row] == [], path.name
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("At most 10 MB.", ["10 MB"]),
+        ("2,000 characters too many & 99.00 INR", ["2,000 characters", "99.00 INR"]),
+        ("2 is the most, 1 to 100, or 50 %", ["50 %"]),
+        ("1024 × 768 pixels, or 512 × 512", ["1024 × 768 pixels", "512 × 512"]),
+        ("in 1 h 5 min", ["1 h", "5 min"]),
+        ("It's flux1 schnell's turn", []),
+    ],
+)
+def test_no_line_ends_between_a_number_and_its_unit_and_the_words_stay_as_they_are(text: str, held: list[str]) -> None:
+    shown = filters.with_units(text)
+    assert re.findall(r'<span class="nowrap">(.*?)</span>', shown) == held
+    assert shown.striptags() == text
+
+
+def test_errors_of_forms_and_limits_hold_numbers_and_units_together() -> None:
+    form = forms.Form({"code": "x"}).with_error(Invalid("At most 25 MB.", details={"field": "code"}))
+    drawn = SITE.environment.from_string(
+        '{% from "layouts/_fields.html" import field %}{{ field(form, "code", "Code", hint="10 characters") }}'
+    ).render(form=form)
+    assert re.findall(r'<span class="nowrap">(.*?)</span>', drawn) == ["25 MB", "10 characters"]
+    assert '<span class="nowrap">1 clip</span> an hour' in landing()

@@ -7,7 +7,7 @@ import pytest
 
 from chatserver import markdown
 from chatserver.runtime import paths
-from chatserver.web import templating
+from chatserver.web import filters, templating
 
 STYLES = sorted(Path(paths.STATIC, "css").glob("*.css"))
 TEMPLATES = sorted(path for path in Path(paths.TEMPLATES).rglob("*") if path.suffix in {".html", ".js"})
@@ -54,9 +54,12 @@ def test_every_custom_property_is_declared_and_used() -> None:
 
 
 def test_every_class_of_a_selector_is_written_by_a_template() -> None:
-    # Icons are drawn by a function of the templates; formulas, tables and highlighted code by the parser (test_parser.py).
+    # Icons and units are drawn by functions of the templates; formulas, tables and highlighted code by the parser
+    # (test_parser.py).
     parsers = Path(markdown.__file__).parent.glob("*.py")
-    drawn = "\n".join(path.read_text() for path in [*TEMPLATES, Path(templating.__file__), *parsers])
+    drawn = "\n".join(
+        path.read_text() for path in [*TEMPLATES, Path(templating.__file__), Path(filters.__file__), *parsers]
+    )
     written = set(re.findall(r"[\w-]+", drawn))
     classes = {
         name for selector in _SELECTOR.findall(all_styles()) for name in re.findall(r"\.([a-z][\w-]*)", selector)
