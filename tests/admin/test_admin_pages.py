@@ -218,7 +218,7 @@ async def test_a_ban_needs_a_reason_and_the_last_admin_stays_one(operator, produ
     ],
 )
 async def test_what_a_page_lists_is_a_file_too(operator, path, line):
-    answer = await operator.visit(path)
+    answer = await operator.visit(path, Accept="*/*")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
     assert any(re.fullmatch(line, each) for each in answer.text.splitlines()), answer.text
     assert "@" not in answer.text

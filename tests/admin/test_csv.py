@@ -6,14 +6,29 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from starlette.requests import Request
 
 from chatserver.admin.csv import csv_response
 
 
+def asking(accept):
+    return Request({"type": "http", "path": "/", "headers": [(b"accept", accept), (b"host", b"localhost")]})
+
+
+async def downloaded(rows, accept=b"*/*"):
+    response = csv_response(asking(accept), "things", ("name", "number"), rows)
+    return b"".join([piece async for piece in response.body_iterator])
+
+
 async def lines(rows):
-    response = csv_response("things", ("name", "number"), rows)
-    text = b"".join([piece async for piece in response.body_iterator]).decode()
-    return list(csv.reader(io.StringIO(text)))
+    return list(csv.reader(io.StringIO((await downloaded(rows)).decode())))
+
+
+async def test_spreadsheets_are_told_the_encoding_and_programs_get_the_bare_names():
+    rows = [("Zoë", number) for number in range(500)]
+    for_people, for_programs = await downloaded(rows, b"text/html,*/*;q=0.8"), await downloaded(rows)
+    assert for_people == b"\xef\xbb\xbf" + for_programs
+    assert for_programs.startswith(b"name,number\r\n")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +54,6 @@ async def test_rows_may_come_one_after_the_other_and_be_many():
 
 
 async def test_the_file_has_a_name_and_is_kept_by_nobody():
-    headers = csv_response("things", ("name",), []).headers
+    headers = csv_response(asking(b"*/*"), "things", ("name",), []).headers
     assert headers["content-disposition"] == 'attachment; filename="things.csv"'
     assert headers["cache-control"] == "no-store"

@@ -26,7 +26,7 @@ async def test_what_was_made_is_on_the_page_and_in_its_files(operator, product):
     for words in ("Sketch", "By model", "What went wrong", "Made in a session", "admin-chart", "period=7d"):
         assert words.lower() in answer.text.lower(), words
     assert "a fox" not in answer.text
-    lines = (await operator.visit("/admin/figures/tables/by_model.csv?period=7d")).text.splitlines()
+    lines = (await operator.visit("/admin/figures/tables/by_model.csv?period=7d", Accept="*/*")).text.splitlines()
     assert lines[0].startswith("kind,provider,model,calls,done,failed")
     assert any(line.startswith("image,sketch,") for line in lines[1:])
     for name in ("daily", "errors", "credits", "sold", "per_session"):
@@ -49,7 +49,7 @@ async def test_figures_lead_to_the_calls_behind_them(operator, product):
     assert "sketch" in text and "nothing" in text
     for secret in ("an owl", ada.id, "@example.org"):
         assert secret not in text
-    lines = (await operator.visit(model.replace("/attempts?", "/attempts.csv?"))).text.splitlines()
+    lines = (await operator.visit(model.replace("/attempts?", "/attempts.csv?"), Accept="*/*")).text.splitlines()
     assert lines[0].startswith("id,started_at,ended_at,kind,provider,model,outcome,error,blame,plan")
     assert ",image,sketch," in lines[1] and ",done,,,pro," in lines[1]
     assert "Nothing that fits" in (await operator.visit("/admin/attempts?provider=nobody")).text
@@ -68,7 +68,7 @@ async def test_replies_lead_to_their_rows_which_have_no_word_of_them(operator, d
         (False, True), (True, False), (True, True),
     ]  # fmt: skip
     own = "provider=service&model=novelist&period=7d"
-    lines = (await operator.visit(f"/admin/replies.csv?{own}&outcome=done")).text.splitlines()
+    lines = (await operator.visit(f"/admin/replies.csv?{own}&outcome=done", Accept="*/*")).text.splitlines()
     assert lines[0].startswith("id,ended_at,provider,model,outcome,error,plan,first_words,seconds,tokens_in,tokens_out")
     assert len(lines) == 2 and ",service,novelist,done,,pro,0.5,2.0,1234,77,0.002" in lines[1]
     today, before = now.date().isoformat(), (now - timedelta(days=1)).date().isoformat()

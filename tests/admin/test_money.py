@@ -31,7 +31,7 @@ async def sets_rate(operator, **fields):
 
 
 async def rows_of(operator, table):
-    answer = await operator.visit(f"/admin/money/tables/{table}.csv")
+    answer = await operator.visit(f"/admin/money/tables/{table}.csv", Accept="*/*")
     assert answer.status == 200, table
     return list(csv.DictReader(io.StringIO(answer.text)))
 

@@ -63,7 +63,7 @@ async def download(request: Request) -> Response:
     """GET /admin/audit.csv: what the filter leaves, the newest first."""
     require_admin(request)
     state = state_of(request)
-    return while_admin(request, csv_response("audit-log", COLUMNS, _rows(state.database, _filter(request))))
+    return while_admin(request, csv_response(request, "audit-log", COLUMNS, _rows(state.database, _filter(request))))
 
 
 async def _rows(database: Database, wanted: AuditFilter) -> AsyncIterator[Sequence[Cell]]:

@@ -48,7 +48,7 @@ async def download(request: Request) -> Response:
     if name not in figures.TABLES:
         raise NotFound
     found = await state.database.run_system(figures.table, name, Period.of(request).span)
-    return csv_response(name.replace("_", "-"), found.columns, found.rows)
+    return csv_response(request, name.replace("_", "-"), found.columns, found.rows)
 
 
 PAGES = [Route(PATH, show, methods=["GET"]), Route(PATH + "/tables/{table}.csv", download, methods=["GET"])]

@@ -223,7 +223,7 @@ async def download(request: Request) -> Response:
     if table not in TABLES:
         raise NotFound
     columns, rows = TABLES[table]
-    return csv_response(table, columns, rows(await _read(request, price_file.MOST_PRICES)))
+    return csv_response(request, table, columns, rows(await _read(request, price_file.MOST_PRICES)))
 
 
 PAGES = [

@@ -60,7 +60,7 @@ async def download(request: Request) -> Response:
     require_admin(request)
     state = state_of(request)
     rows = _rows(state.database, request.query_params.get("q", ""))
-    return while_admin(request, csv_response("people", Person.__struct_fields__, rows))
+    return while_admin(request, csv_response(request, "people", Person.__struct_fields__, rows))
 
 
 async def _rows(database: Database, query: str) -> AsyncIterator[Sequence[Cell]]:

@@ -47,7 +47,7 @@ async def download(request: Request) -> Response:
         (plan.id, plan.name, plan.price.amount, plan.price.currency, *(getattr(plan, name) for name in _REST))
         for plan in found
     ]
-    return csv_response("plans", ("id", "name", "price", "currency", *_REST), rows)
+    return csv_response(request, "plans", ("id", "name", "price", "currency", *_REST), rows)
 
 
 async def show_plan(request: Request) -> Response:

@@ -62,7 +62,7 @@ async def download(
     wanted, period = _filter(kind, request), Period.of(request)
     days = _days(period)
     span = days.get(_day(request, days), period.span)
-    return while_admin(request, csv_response(name, columns, _rows(state.database, read, wanted, span)))
+    return while_admin(request, csv_response(request, name, columns, _rows(state.database, read, wanted, span)))
 
 
 async def _rows(

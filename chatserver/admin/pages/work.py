@@ -81,7 +81,7 @@ async def download(request: Request) -> Response:
         ]
     else:
         rows = [[getattr(each, name) for name in TABLES[table]] for each in getattr(stuck, table)]
-    return csv_response(table, TABLES[table], rows)
+    return csv_response(request, table, TABLES[table], rows)
 
 
 # Providers ------------------------------------------------------------------------------------------------------------
