@@ -22,6 +22,7 @@ DASHBOARD = ROOT / "deploy" / "grafana" / "chatserver.json"
 TOKEN, DRILL = "a token for machines", "impossible"
 # Prometheus itself makes it, for each target.
 OF_PROMETHEUS = {"up"}
+OF_ONE_PROCESS = {"chatserver_connections", "chatserver_open_sessions"}
 NO_METRICS = {"and", "or", "unless", "bool", "offset"}
 
 
@@ -116,6 +117,17 @@ def test_what_to_do_is_written_for_each_alert_and_for_no_other():
 def test_a_name_is_found_wherever_it_stands_in_an_expression():
     expression = 'sum by (a, b) (rate(c_total{d="e"}[5m])) / f > 0 and max without (g) (h{i=~"j|k"}) or vector(0)'
     assert metrics_of(expression) == {"c_total", "f", "h"}
+
+
+def test_a_figure_of_one_process_is_looked_at_over_minutes():
+    # Of the processes that share a port one answers a scrape, and the others have no figure at that moment. What each says
+    # of the database is the same.
+    over_minutes = r"\b(?:\w+_over_time|rate|increase|changes)\([^()]*\)"
+    rules, panels = expressions()
+    for name, expression in {**rules, **panels}.items():
+        at_once = metrics_of(re.sub(over_minutes, " ", expression))
+        own = {each for each in at_once if each.startswith("process_")} | (at_once & OF_ONE_PROCESS)
+        assert own == set(), name
 
 
 async def test_every_metric_of_rules_and_dashboard_is_exported_and_every_panel_draws(product, tmp_path):
