@@ -301,6 +301,9 @@ class HttpProtocol(HttpToolsProtocol):
         # Two parties on the way could each believe another one of them (RFC 9112, 3.2).
         if sum(name == b"host" for name, _ in self.headers) > 1:
             raise RequestRefused
+        # The parser takes `gzip, chunked` for chunked, and would hand over packed bytes as the body.
+        if any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in self.headers):
+            raise RequestRefused
         if len(self.url) > limits.URL_BYTES:
             self._status = HTTPStatus.REQUEST_URI_TOO_LONG
             raise RequestRefused

@@ -419,6 +419,7 @@ REFUSED = {
     b"GET / HTTP/1.1\r\nHost: h\r\n" + b"a: b\r\n" * 500 + b"\r\n": 431,
     b"GET / HTTP/1.1\r\nHost: h\r\nCookie: " + b"y" * 40_000 + b"\r\n\r\n": 431,
     b"GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n": 400,
+    CHUNKED.replace(b"chunked", b"gzip, chunked") + b"2\r\nhi\r\n0\r\n\r\n": 400,
     b"GET /broken HTTP/1.1\r\nHost: h\r\n\r\n": 500,
     WS + b"\r\n": 400,
     WS + b"Sec-WebSocket-Version: 12\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n": 400,
