@@ -39,6 +39,7 @@ function matchChildren(old, fresh) {
   while (rest.includes(place)) place = place.nextSibling
   for (const node of rest) node.remove()
   for (const [known, wanted] of pairs) {
+    if (known?.nodeType === Node.ELEMENT_NODE) place = letTextsFollow(place, known)
     const isNext = known && known === passAdded(place, known)
     if (!isNext) old.insertBefore(known ?? wanted, place)
     else place = known.nextSibling
@@ -47,6 +48,15 @@ function matchChildren(old, fresh) {
 }
 
 const isAdded = (node) => node.dataset !== undefined && "added" in node.dataset
+
+// Texts between, such as the space after what has gone, are moved behind an element in its stead.
+function letTextsFollow(place, element) {
+  const texts = []
+  for (let node = place; node?.nodeType === Node.TEXT_NODE; node = node.nextSibling) texts.push(node)
+  if (!texts.length || texts.at(-1).nextSibling !== element) return place
+  element.after(...texts)
+  return element
+}
 
 function passAdded(place, known) {
   while (place && place !== known && isAdded(place)) place = place.nextSibling
