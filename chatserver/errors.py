@@ -22,6 +22,7 @@
     │   └── TooManyWaiting          too-many-waiting     429
     ├── Busy                        busy                 503
     ├── GatewayFailed               gateway-failed       502
+    ├── NothingMade                 nothing-made         502   (openai_api: every picture of a request failed)
     ├── ProviderError               provider-error       502   (temporary: worth another try)
     │   ├── ProviderRateLimited     provider-rate-limited
     │   ├── ProviderDown            provider-down
@@ -344,6 +345,13 @@ class GatewayFailed(ChatserverError):
     """The payment service did not answer as it should. Please try again in a minute."""
 
     code = "gateway-failed"
+    status = 502
+
+
+class NothingMade(ChatserverError):
+    """There is no picture: what was asked for was cancelled, or the pictures are deleted or hidden."""
+
+    code = "nothing-made"
     status = 502
 
 

@@ -19,6 +19,7 @@ from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
+from chatserver.openai_api import routes as openai_routes
 from chatserver.payments import pages as payment_pages
 from chatserver.plans import routes as plan_routes
 from chatserver.reports import routes as report_routes
@@ -43,6 +44,7 @@ API = [
     *code_routes.ROUTES,
     *message_routes.ROUTES,
     *generation_routes.ROUTES,
+    *openai_routes.ROUTES,
     *asset_routes.ROUTES,
     *gallery_routes.ROUTES,
     *album_routes.ROUTES,

@@ -24,7 +24,7 @@ CLIENT_ID_LENGTH = 64
 ClientId = Annotated[str, bounds(minLength=1, maxLength=CLIENT_ID_LENGTH, pattern="^[!-~]+$")]
 
 # What is made; what is given to a session is of its kind too.
-MadeKind = Literal["album", "share", "session", "announcement", "rule", "codes", "token"]
+MadeKind = Literal["album", "share", "session", "announcement", "rule", "codes", "token", "images"]
 
 
 def check_client_id(client_id: str) -> str:

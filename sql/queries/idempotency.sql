@@ -11,3 +11,13 @@ RETURNING true;
 -- What was made under a key.
 SELECT request_hash, result_id FROM idempotency_keys
  WHERE user_id = coalesce(:user_id::uuid, app_user_id()) AND kind = :kind AND client_id = :client_id;
+
+-- name: newest
+-- The newest key of this transaction's user that begins with a prefix and is not below `least`, and what was made under it.
+SELECT client_id, result_id FROM idempotency_keys
+ WHERE user_id = app_user_id() AND kind = :kind AND starts_with(client_id, :prefix) AND client_id COLLATE "C" >= :least
+ ORDER BY client_id COLLATE "C" DESC LIMIT 1;
+
+-- name: release
+-- Forgets a key of this transaction's user.
+DELETE FROM idempotency_keys WHERE user_id = app_user_id() AND kind = :kind AND client_id = :client_id;

@@ -135,6 +135,11 @@ SELECT s.*, CASE WHEN page.ended THEN 'expired' ELSE 'active' END AS state
   JOIN user_sessions s ON s.id = page.id
  ORDER BY page.ended, s.id DESC;
 
+-- name: newest_open
+-- The newest of the sessions of this transaction's user that have time left.
+SELECT s.id FROM joined_session_ends e JOIN user_sessions s ON s.id = e.id AND s.user_id = app_user_id()
+ WHERE e.expires_at > now() ORDER BY s.id DESC LIMIT 1;
+
 -- name: summaries
 -- For each of these users their newest sessions as a list shows them, at most `limit`: those with time left first, then the
 -- newest; with `current_id` that one before all, with `session_ids` none but these. Only the newest 200 memberships and the
