@@ -40,6 +40,7 @@ ROUTES: dict[str, Counted] = {
     "POST /invite/{code}": Counted(),
     "POST /api/v1/sessions/{session_id}/messages": Counted({"client_id": "{new}", "text": "hello"}, "messages"),
     "POST /api/v1/sessions/{session_id}/generations": Counted({"client_id": "{new}", **PICTURE}, "pictures"),
+    "POST /api/v1/images/generations": Counted({"prompt": "a boat", "size": "64x64"}, "pictures"),
     "POST /api/v1/generations/{generation_id}/retry": Counted({}, "pictures"),
     "POST /api/v1/generations/{generation_id}/enlarge": Counted({"side": 128}, "pictures"),
     "PUT /api/v1/assets/{asset_id}/favorite": Counted(),
