@@ -104,10 +104,11 @@ async def _answers(client, url):
 def _path(template):
     """A route's address with ids that are ids, and canaries for everything else.
 
-    What the operator's pages name in their paths is no secret: tables, levers and providers; nor is a payment service.
+    What the operator's pages name in their paths is no secret: tables, levers and providers; nor are a payment service and a
+    model.
     """
-    if template.startswith(("/admin/", "/webhooks/")):
-        template = re.sub(r"\{(\w+)(?<!_id)\}", "word", template)
+    if template.startswith(("/admin/", "/webhooks/", "/api/v1/models/")):
+        template = re.sub(r"\{(\w+)(?<!_id)(?::path)?\}", "word", template)
     return re.sub(r"\{(\w+?)(_id)?(?::path)?\}", lambda each: ID if each[2] else "canary-path", template)
 
 
