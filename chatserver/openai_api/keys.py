@@ -36,7 +36,8 @@ async def place_of(tx: Transaction, headers: Headers, wanted: CreateImages) -> P
 
     Raises Invalid, NotFound, and Conflict where there is no session, or the key was another request's.
     """
-    content = hashlib.sha256(msgspec.json.encode(wanted)).hexdigest()[:24]
+    project = headers.get("openai-project", "")
+    content = hashlib.sha256(msgspec.json.encode((project, wanted))).hexdigest()[:24]
     key = headers.get("idempotency-key")
     if key is not None:
         client_id = f"key-{hashlib.sha256(_checked(key).encode()).hexdigest()[:48]}"

@@ -78,6 +78,14 @@ async def test_the_project_names_the_session_and_without_it_the_newest_with_time
     newest = await client.images.generate(prompt="a hill", size="64x64")
     named = await client.with_options(project=first["id"]).images.generate(prompt="a hill", size="64x64")
     assert (newest.session_id, named.session_id) == (second["id"], first["id"])
+    # What was lost on its way to one session is not answered with the same of another.
+    repeated = {"OpenAI-Project": first["id"], "x-stainless-retry-count": "1"}
+    again = await client.images.generate(prompt="a hill", size="64x64", extra_headers=repeated)
+    assert again.message_id == named.message_id
+    other = await client.with_options(project=second["id"]).images.generate(
+        prompt="a hill", size="64x64", extra_headers={"x-stainless-retry-count": "1"}
+    )
+    assert (other.session_id, other.message_id != newest.message_id) == (second["id"], True)
     bob = official(await sign_up(product, "Bob"), project=first["id"])
     with pytest.raises(NotFoundError):
         await bob.images.generate(prompt="a hill")
