@@ -119,7 +119,7 @@ async def _bystander(product: products.Product) -> AsyncIterator[Costs]:
             began = time.perf_counter()
             await ben.call("GET", "/sessions")
             if number % 10 == 0:
-                await chat.says(f"**{number}**")
+                await chat.says(f"# {number}")
             costs.waits.append((time.perf_counter() - began) * 1000)
             costs.megabytes = max(costs.megabytes, process.memory_info().rss / 1e6)
             costs.descriptors = max(costs.descriptors, process.num_fds())

@@ -21,15 +21,16 @@ from tests.support.story import SessionSocket
 SENDERS, MESSAGES, COUNTED = 40, 7, 10
 PAUSE, IDLE_SECONDS = 0.01, 4.0
 GOAL = 2.0
-# Plain words and Markdown: the second is drawn by the child process.
+# Plain words, Markdown within its lines, and Markdown with a list, which the child process draws.
 TEXTS = {
     "plain": "the same words as in the other scenario",
     "Markdown": "the same **words** as in the `other` scenario",
+    "a list": "the same **words**\n\n- as in the `other`\n- scenario",
 }
 
 
 async def measure(installation: Installation) -> list[Measurement]:
-    """Messages in plain words, messages in Markdown, and what one says to Postgres."""
+    """Messages of each kind, and what one says to Postgres."""
     rows = []
     async with _sockets(installation, installation.product, SENDERS) as sockets:
         for name, text in TEXTS.items():

@@ -1,7 +1,8 @@
-"""Text as HTML without Markdown: paragraphs, line breaks and fenced blocks of code, in one pass over the text.
+"""Text as HTML without the parser of Markdown, in one pass over the text.
 
-Used for texts that are plain anyway (`is_plain`), and where rendering Markdown took too long or came out too large.
-Its own output is at most seven times the text and a few bytes.
+`draw_simple` gives what Markdown would, for texts with nothing more than words, lines, bold and italic words, code within a
+line and addresses. `draw` gives paragraphs, line breaks and fenced blocks of code, also where rendering Markdown took too
+long or came out too large. Its own output is at most seven times the text and a few bytes.
 """
 
 import html
@@ -23,6 +24,19 @@ _MARKS = re.compile(r"[\\`*_\[\]<>&~|$]|://|[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f]")
 # A line that may begin something else than a paragraph (a heading, an item, a rule, indented code), or that ends in
 # a blank.
 _STARTS = re.compile(r"(?:^|\n)(?:[ #+\-=:]|[0-9]{1,9}[.)])| (?:\n|$)")
+# What stands in a line between blanks: bold or italic words, code, and an address that nothing in it would change. Drawn
+# text is looked through too, so that a tag may stand on either side.
+_CODE = r"[!-#%-\[\]-_a-{}~]+"
+_SPAN = re.compile(
+    r"(?<![^\s(>])(?:"
+    r"(?P<marks>\*\*?)(?P<words>[^\s*](?:[^*\n]*[^\s*])?)(?P=marks)"
+    rf"|`(?P<code>{_CODE}(?: +{_CODE})*)`"
+    r"|(?P<address>https?://(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,20}(?:/(?:[\w./?=+-]{0,500}[a-zA-Z0-9/=+-])?)?"
+    r"(?=[.,;:!?]{0,3}(?:[\s<]|\Z)))"
+    r")(?=[\s.,;:!?)<]|\Z)",
+    re.ASCII,
+)
+_LINK = '<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>'
 # The marks of a fence are taken once and for all: with fewer of them nothing else would match, but in a quadratic time.
 _FENCE = re.compile(r" {0,3}(`{3,}+|~{3,}+)([^`]*)")
 
@@ -35,6 +49,13 @@ def is_plain(text: str) -> bool:
 def is_words(text: str) -> bool:
     """Whether text in the middle of a line looks as it is written: nothing in it is more than words, and no line ends."""
     return "\n" not in text and not _MARKS.search(text)
+
+
+def draw_simple(text: str) -> str | None:
+    """What drawing its Markdown would give, for a text that is plain but for some spans; None for any other."""
+    if is_plain(text):
+        return draw(text)
+    return _SPAN.sub(_drawn_span, draw(text)) if is_plain(_SPAN.sub(_plain_span, text)) else None
 
 
 def draw(text: str) -> str:
@@ -59,6 +80,18 @@ def draw_code(info: str, body: str) -> str:
 def escape(text: str) -> str:
     """Text as the sanitiser writes it."""
     return html.escape(text, quote=False)
+
+
+def _plain_span(span: "re.Match[str]") -> str:
+    """Its words, which have to be plain too; code and an address are plain by their characters."""
+    return span["words"] or "x"
+
+
+def _drawn_span(span: "re.Match[str]") -> str:
+    if span["words"]:
+        tag = "strong" if span["marks"] == "**" else "em"
+        return f"<{tag}>{span['words']}</{tag}>"
+    return f"<code>{span['code']}</code>" if span["code"] else _LINK.format(span["address"])
 
 
 def _blocks(lines: list[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Renders Markdown for the features: at once where a text is plain, otherwise in the child; opened by `app.open_state`.
+"""Renders Markdown for the features: at once where a text is simple, otherwise in the child; opened by `app.open_state`.
 
 Whatever the text, the caller has HTML after some milliseconds: formatted and coloured within the child's budget, without
 colours where these took too long or came out too large, plain where Markdown itself did. A slow text delays only its own
@@ -63,8 +63,8 @@ class MarkdownRenderer:
         """Like `render`; None where rendering took too long."""
         # Lone surrogates cannot be encoded; where texts are stored they are refused.
         text = text.encode(errors="replace").decode()
-        if plain.is_plain(text):
-            return plain.draw(text)
+        if (simple := plain.draw_simple(text)) is not None:
+            return simple
         drawn = await self._submit(Draw(text, _scope(text)), owner)
         return None if drawn is None else drawn.html
 

@@ -87,8 +87,8 @@ async def test_no_message_of_a_person_holds_up_the_others(product, huggingface):
             said = await chat.says(bomb)
             assert said["text"] == bomb.strip()
             assert len(said["html"].encode()) <= 2000 + 10 * len(bomb.encode())
-            drawn = await calm.says(f"**{number}**")
-            assert drawn["html"] == f'<p dir="auto"><strong>{number}</strong></p>\n'
+            drawn = await calm.says(f"# {number}")
+            assert drawn["html"] == f'<h1 dir="auto">{number}</h1>\n'
             await asyncio.sleep(0.6)  # within the commands of ten seconds
     await chat.leaves()
     await calm.leaves()

@@ -19,11 +19,22 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
-@given(st.lists(WORDS, max_size=12).map("".join) | st.text(max_size=40))
-def test_a_text_that_is_plain_is_drawn_as_markdown_would(text):
-    if plain.is_plain(text):
-        assert plain.draw(text) == parser.render(text)
+SPANS = st.sampled_from(
+    [
+        "**word**", "**two words**", "*word*", "`code`", "`a < b && c`", "`**x**`", "**Note:** ", " ", "(", ")", ",", "\n",
+        "https://example.org", "http://a-b.example.org/c_d?e=1.", "https://example.org/a)", "https://a.org,b", "*", "`", ".",
+        "- ", "1. ", "**", "*1*. ", "_", "**a*b**", "`$`", "`a|b`", "`https://a.org`", "**https://a.org**", "é", "\u00a0",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(
+    st.lists(WORDS | SPANS, max_size=12).map("".join) | st.lists(SPANS, max_size=8).map(" ".join) | st.text(max_size=40)
+)
+def test_a_text_that_is_simple_is_drawn_as_markdown_would(text):
+    drawn = plain.draw_simple(text)
+    assert drawn is None or drawn == parser.render(text)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +42,18 @@ def test_a_text_that_is_plain_is_drawn_as_markdown_would(text):
 )
 def test_what_people_say_most_is_plain(text):
     assert plain.is_plain(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the same **words** as in the `other` scenario",
+        "see https://example.org/a_b?c=1-2, it's *good*!",
+        '**Note:** `make test`\n\n(**or**) `git commit -m "<3"`',
+    ],
+)
+def test_what_people_mark_most_is_simple(text):
+    assert plain.draw_simple(text) == parser.render(text)
 
 
 @settings(max_examples=300, deadline=None)
@@ -56,12 +79,34 @@ def test_a_block_of_code_stays_one():
 
 
 @pytest.mark.parametrize(
-    "unit", ["\n", " ", "1", "`", "~", "``` \n", " \n", "\\", "a ", "\r", "-\n", "&", "1.", "   `"]
+    "unit",
+    [
+        "\n",
+        " ",
+        "1",
+        "`",
+        "~",
+        "``` \n",
+        " \n",
+        "\\",
+        "a ",
+        "\r",
+        "-\n",
+        "&",
+        "1.",
+        "   `",
+        " *a",
+        " **a",
+        "`a ",
+        " `",
+        " https://a.a",
+        "https://a-",
+    ],
 )
 def test_whatever_is_repeated_it_is_looked_through_once(unit):
     text = unit * (200_000 // len(unit))
     began = time.process_time()
-    plain.is_plain(text)
+    plain.draw_simple(text)
     plain.draw(text)
     assert time.process_time() - began < 1.0
 

@@ -110,12 +110,10 @@ async def test_who_writes_bombs_waits_alone(renderer):
     bombs = [asyncio.create_task(renderer.render(f"{BOMB}\n{number}", "eve")) for number in range(10)]
     await asyncio.sleep(0)
     done_before = [
-        (await renderer.render(f"**{number}** `x`", f"friend-{number}"), sum(bomb.done() for bomb in bombs))
+        (await renderer.render(f"# {number}", f"friend-{number}"), sum(bomb.done() for bomb in bombs))
         for number in range(4)
     ]
-    assert [html for html, _ in done_before] == [
-        f'<p dir="auto"><strong>{n}</strong> <code>x</code></p>\n' for n in range(4)
-    ]
+    assert [html for html, _ in done_before] == [f'<h1 dir="auto">{n}</h1>\n' for n in range(4)]
     # Each friend waited for at most the bomb at hand and the one after it.
     assert done_before[-1][1] <= 8
     assert all("\\" * 100 in drawn for drawn in await asyncio.gather(*bombs))
@@ -134,12 +132,12 @@ async def test_a_flood_of_one_person_is_plain_at_once(renderer):
 
 
 async def test_who_goes_away_does_not_take_the_child_along(renderer):
-    await renderer.render("*a*", "ada")
+    await renderer.render("# a", "ada")
     pids = renderer.pids
     leaving = asyncio.create_task(renderer.render(BOMB, "eve"))
     await asyncio.sleep(0.01)
     leaving.cancel()
-    assert await renderer.render("*a*", "ada") == '<p dir="auto"><em>a</em></p>\n'
+    assert await renderer.render("# a", "ada") == '<h1 dir="auto">a</h1>\n'
     assert renderer.pids == pids
 
 
@@ -150,10 +148,10 @@ async def test_without_a_child_texts_are_plain_and_the_next_one_has_a_new_one():
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE_SECONDS):
         # A signal takes its time: the first answer may still be the old one's.
-        while await renderer.render("*a*", "ada") != '<p dir="auto"><em>a</em></p>\n' or renderer.pids == [pid]:
+        while await renderer.render("# a", "ada") != '<h1 dir="auto">a</h1>\n' or renderer.pids == [pid]:
             await asyncio.sleep(0.05)
     await renderer.close()
-    assert await renderer.render("*a*", "ada") == '<p dir="auto">*a*</p>\n'
+    assert await renderer.render("# a", "ada") == '<p dir="auto"># a</p>\n'
 
 
 async def test_the_child_s_forks_end_with_it():
