@@ -286,6 +286,16 @@ def test_nothing_is_swallowed_silently():
     assert not found
 
 
+def test_cookies_are_read_by_our_own_parser():
+    """Starlette's takes seconds for some (`web/cookies.py` says which)."""
+    assert [
+        f"{module}:{node.lineno}"
+        for module in MODULES
+        for node in nodes_of(module)
+        if isinstance(node, ast.Attribute) and node.attr == "cookies"
+    ] == []
+
+
 def test_texts_are_read_in_utf_8_whatever_the_locale():
     found = []
     for module in MODULES:

@@ -25,7 +25,7 @@ from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
 from chatserver.runtime import clock
 from chatserver.state import state_of
-from chatserver.web import forms, templating
+from chatserver.web import cookies, forms, templating
 from chatserver.web.site import site_of
 
 # The reader's time zone, by name: a page says it of itself, as `theme`.
@@ -213,7 +213,7 @@ def _fragment(request: Request, template: str, **objects: object) -> Response:
 
 def _zone(request: Request) -> ZoneInfo:
     """The reader's time zone as their browser has told it, otherwise UTC."""
-    return _zone_named(request.cookies.get(ZONE_COOKIE, "UTC")[:64])
+    return _zone_named((cookies.read_plain(request, ZONE_COOKIE) or "UTC")[:64])
 
 
 @lru_cache(maxsize=500)

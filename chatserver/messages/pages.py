@@ -25,7 +25,7 @@ from chatserver.sessions.models import Session, SessionSummary
 from chatserver.state import state_of
 from chatserver.styles.models import Style
 from chatserver.users.models import Preferences
-from chatserver.web import hosts, templating
+from chatserver.web import cookies, hosts, templating
 from chatserver.web.site import site_of
 
 # The page opens with the newest messages, which fill some screens: about thirty in words, or two batches of four pictures.
@@ -125,7 +125,7 @@ async def show_session(request: Request) -> Response:
         ),
         "enlarging": enlarging(model_choices(state.providers)),
         "pending": rendering.pending(),
-        "collapsed": request.cookies.get(COLLAPSED_COOKIE) == "yes",
+        "collapsed": cookies.read_plain(request, COLLAPSED_COOKIE) == "yes",
         "examples": examples,
         "local_only": hosts.is_loopback_origin(hosts.link_origin(state.config, request.scope)),
     }

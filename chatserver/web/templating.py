@@ -132,12 +132,12 @@ def render(
 
 def theme(request: Request) -> str:
     """light or dark where the reader chose it (the switch keeps a plain cookie), otherwise system."""
-    chosen = request.cookies.get(THEME_COOKIE, "")
+    chosen = cookies.read_plain(request, THEME_COOKIE)
     return chosen if chosen in THEMES else "system"
 
 
 def _announcements(request: Request) -> list[Any]:
-    dismissed = request.cookies.get(DISMISSED_COOKIE, "").split(".")
+    dismissed = (cookies.read_plain(request, DISMISSED_COOKIE) or "").split(".")
     return [each for each in site_of(request).announcements() if each.id not in dismissed]
 
 

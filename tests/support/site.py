@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from chatserver.config import Config
 from chatserver.errors import Busy, Invalid, NotSignedIn
 from chatserver.identity.viewer import Viewer, bearer_token
-from chatserver.web import app_shell, errors, filters, forms, middleware, templating
+from chatserver.web import app_shell, cookies, errors, filters, forms, middleware, templating
 from chatserver.web.authentication import Identify
 from chatserver.web.site import site_of
 
@@ -31,7 +31,7 @@ BROWSER = {"Accept": "text/html"}
 async def identify(connection: HTTPConnection) -> Viewer | None:
     if bearer_token(connection) == "ada":
         return _viewer("ada", "token")
-    name = connection.cookies.get("who")
+    name = cookies.read_plain(connection, "who")
     if name == "somebody":
         raise Busy(retry_after=2)
     return _viewer(name, "cookie") if name else None
