@@ -23,7 +23,7 @@ async def verified(
     # Before a process is bothered with it: strangers learn nothing of a session.
     await database.run_as(user_id, sessions.membership, session_id)
     try:
-        return await pictures.verify_mask(_decoded(request.mask))
+        return await pictures.verify_mask(_decoded(request.mask), user_id)
     except BadBytes as error:
         raise Invalid.field("mask", error.details.get("why", "cannot be read")) from None
 

@@ -7,6 +7,8 @@ import struct
 
 _START = b"\xff\xd8"
 _SCAN, _COMMENT = 0xDA, 0xFE
+# An encoder writes a dozen. Each takes the time of the whole picture, however few its bytes.
+MOST_SCANS = 100
 _APPLICATION = range(0xE0, 0xF0)
 # What begins an application segment that is kept, and the least bytes of such a segment: how it was held, its colours.
 _KEPT = {0xE1: (b"Exif\0", 14), 0xE2: (b"ICC_PROFILE\0", 15), 0xEE: (b"Adobe", 12)}
@@ -30,6 +32,11 @@ def without_notes(data: bytes) -> bytes:
     except (IndexError, struct.error):
         return data
     return b"".join([*kept, data[offset:]])
+
+
+def has_too_many_scans(data: bytes) -> bool:
+    """Whether a JPEG comes in more scans than MOST_SCANS, those of a preview in it among them."""
+    return data.count(bytes((0xFF, _SCAN))) > MOST_SCANS
 
 
 def _is_needed(marker: int, content: bytes) -> bool:

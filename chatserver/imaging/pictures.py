@@ -188,10 +188,14 @@ def decode(data: bytes, image_format: str | None = None) -> Image.Image:
 
 
 def _plain(data: bytes, image_format: str, png: png_chunks.Described | None) -> bytes:
-    """The file without what stands beside its picture and could make it unreadable."""
+    """The file without what stands beside its picture and could make it unreadable. Raises Unreadable."""
     if png is not None:
         return png.data
-    return jpeg_segments.without_notes(data) if image_format == "JPEG" else data
+    if image_format != "JPEG":
+        return data
+    if jpeg_segments.has_too_many_scans(data):
+        raise Unreadable(f"It comes in more than {jpeg_segments.MOST_SCANS} scans.")
+    return jpeg_segments.without_notes(data)
 
 
 def encode_png(image: Image.Image, provenance: Provenance | None) -> bytes:

@@ -47,10 +47,11 @@ MAX_WAITING = 64
 # are sealed and stored. Results wait behind no more of them. And those of one asker, whose flood keeps nobody else waiting.
 DERIVED_AT_ONCE, DERIVED_AT_ONCE_FOR_ASKER = 4, 2
 # Files from outside, strangers' and uploads, are looked at one at a time, so that a child stays free for what is made here;
-# so many more of each kind may wait.
+# so many more of each kind may wait, and so many of one sender, of whom only the first waits for others.
 MAX_INSPECTIONS_WAITING = 8
 MAX_UPLOADS_WAITING = 16
 MAX_MASKS_WAITING = 16
+MAX_WAITING_OF_SENDER = 12
 INSPECTION_SECONDS = 10.0
 # After which who was refused may ask again.
 BUSY_SECONDS = 5.0
@@ -68,6 +69,7 @@ class ImageProcessor:
     def __init__(self, size: int = 2) -> None:
         self._pool = Pool("chatserver.imaging.worker", size=size, limits=LIMITS)
         self._outside = asyncio.Semaphore(1)
+        self._senders = KeyedSemaphores(1, MAX_WAITING_OF_SENDER)
         self._waiting: Counter[type[msgspec.Struct]] = Counter()
         self._askers = KeyedSemaphores(DERIVED_AT_ONCE_FOR_ASKER, MAX_WAITING)
         self._derived = KeyedSemaphores(1)
@@ -152,27 +154,32 @@ class ImageProcessor:
         self._check_queue()
         return await self._run(CopyClip(clip, provenance), bytes)
 
-    async def inspect(self, data: bytes) -> Inspection:
-        """What anybody's picture or clip is, and its fingerprint, within INSPECTION_SECONDS. Raises BadBytes and Busy."""
-        return await self._look_at(InspectFile(data), Inspection, MAX_INSPECTIONS_WAITING)
+    async def inspect(self, data: bytes, sender: str = "") -> Inspection:
+        """What anybody's picture or clip is, and its fingerprint, within INSPECTION_SECONDS. Raises BadBytes and Busy.
 
-    async def verify_upload(self, data: bytes) -> Picture:
-        """A person's picture as a PNG without metadata, within INSPECTION_SECONDS. Raises BadBytes and Busy."""
-        return await self._look_at(VerifyUpload(data), Picture, MAX_UPLOADS_WAITING)
+        Senders, known by their address or id, take turns; the empty one is this server itself.
+        """
+        return await self._look_at(InspectFile(data), sender, Inspection, MAX_INSPECTIONS_WAITING)
 
-    async def verify_mask(self, data: bytes) -> bytes:
-        """A person's mask as a PNG of black and white, within INSPECTION_SECONDS. Raises BadBytes and Busy."""
-        return await self._look_at(VerifyMask(data), bytes, MAX_MASKS_WAITING)
+    async def verify_upload(self, data: bytes, sender: str = "") -> Picture:
+        """A person's picture as a PNG without metadata; times, turns and errors as for `inspect`."""
+        return await self._look_at(VerifyUpload(data), sender, Picture, MAX_UPLOADS_WAITING)
 
-    async def _look_at(self, task: msgspec.Struct, result: type[Result], most_waiting: int) -> Result:
-        """Runs a task with a file from outside. Raises Busy where so many of its kind wait already."""
+    async def verify_mask(self, data: bytes, sender: str = "") -> bytes:
+        """A person's mask as a PNG of black and white; times, turns and errors as for `inspect`."""
+        return await self._look_at(VerifyMask(data), sender, bytes, MAX_MASKS_WAITING)
+
+    async def _look_at(self, task: msgspec.Struct, sender: str, result: type[Result], most_waiting: int) -> Result:
+        """Runs a task with a file from outside. Raises Busy where so many of its kind, or of its sender, wait already."""
         kind = type(task)
         if self._waiting[kind] >= most_waiting:
             raise Busy(retry_after=BUSY_SECONDS)
         self._waiting[kind] += 1
         try:
-            async with self._outside:
+            async with self._senders.held(sender), self._outside:
                 return await self._run(task, result, INSPECTION_SECONDS)
+        except QueueFull:
+            raise Busy(retry_after=BUSY_SECONDS) from None
         finally:
             self._waiting[kind] -= 1
 

@@ -65,7 +65,7 @@ async def receive(
     request_hash = hashlib.sha256(data).digest()
     if known is not None:
         return await run(viewer_id, repeat, session_id, request.client_id, request_hash)
-    picture = await _verify(parts.pictures, data)
+    picture = await _verify(parts.pictures, data, viewer_id)
     upload = VerifiedUpload(client_id=request.client_id, name=request.name, request_hash=request_hash, picture=picture)
     row = await run(viewer_id, stage, session_id, upload)
     if row["status"] == "staged":
@@ -180,11 +180,11 @@ async def list_own(tx: Transaction, query: ListUploads) -> UploadsPage:
     return UploadsPage(uploads=tuple(Asset.from_row(row) for row in shown), next=more, quota=quota)
 
 
-async def _verify(pictures: ImageProcessor, data: bytes) -> Picture:
+async def _verify(pictures: ImageProcessor, data: bytes, viewer_id: str) -> Picture:
     if not data:
         raise Invalid("There is no picture in it.", details={"field": "file", "why": "is empty"})
     try:
-        return await pictures.verify_upload(data)
+        return await pictures.verify_upload(data, viewer_id)
     except BadBytes as error:
         why = error.details.get("why", "It could not be read.")
         raise Invalid(f"This picture cannot be taken. {why}", details={"field": "file", "why": why}) from None

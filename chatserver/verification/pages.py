@@ -23,12 +23,13 @@ async def show_form(request: Request) -> Response:
 async def verify(request: Request) -> Response:
     """POST /verify: the page again, with the verdict or with what is wrong."""
     state = state_of(request)
+    address = request.client.host if request.client else ""
     try:
-        await state.database.run_system(verification.count_attempt, request.client.host if request.client else "")
+        await state.database.run_system(verification.count_attempt, address)
         data = await forms.read_upload(request, FIELD)
         if not data:
             raise Invalid.field(FIELD, "is missing: choose a picture or clip first")
-        verdict = await verification.verify(state.database, state.pictures, state.sealer, data)
+        verdict = await verification.verify(state.database, state.pictures, state.sealer, data, address)
     except ChatserverError as error:
         return _page(request, error=error)
     return _page(request, verdict)

@@ -7,10 +7,11 @@ from chatserver.verification.models import Verdict
 
 async def create(request: ApiRequest) -> Verdict:
     state, client = request.state, request.http.client
+    address = client.host if client else ""
     # Counted before the file is read, which costs the sender more than us.
-    await state.database.run_system(verification.count_attempt, client.host if client else "")
+    await state.database.run_system(verification.count_attempt, address)
     data = await read_file(request.http)
-    return await verification.verify(state.database, state.pictures, state.sealer, data)
+    return await verification.verify(state.database, state.pictures, state.sealer, data, address)
 
 
 ROUTES = [

@@ -26,10 +26,10 @@ async def count_attempt(tx: Transaction, address: str) -> None:
     await attempt_limits.require_attempt(tx, limit, subnet_of(address))
 
 
-async def verify(database: Database, pictures: ImageProcessor, sealer: Sealer, data: bytes) -> Verdict:
-    """Whether this file was made here. Raises Invalid for what is no whole picture or clip, and Busy."""
+async def verify(database: Database, pictures: ImageProcessor, sealer: Sealer, data: bytes, address: str) -> Verdict:
+    """Whether a file from an address was made here. Raises Invalid for what is no whole picture or clip, and Busy."""
     try:
-        found = await pictures.inspect(data)
+        found = await pictures.inspect(data, subnet_of(address))
     except BadBytes as error:
         why = error.details.get("why", "")
         raise Invalid(

@@ -46,6 +46,13 @@ def noise(kind: str, size=(256, 256)) -> bytes:
     return buffer.getvalue()
 
 
+def jpeg_of_scans(number: int) -> bytes:
+    """A whole JPEG that comes in about so many scans, each of which the decoder takes through all of the picture."""
+    data = picture("JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + number * data[last:-2] + data[-2:]
+
+
 def flat(size) -> bytes:
     """A picture of one colour, of any size."""
     buffer = io.BytesIO()

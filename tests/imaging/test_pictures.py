@@ -155,6 +155,7 @@ BAD: dict[str, Callable[[], bytes]] = {
     "26 megapixels": lambda: samples.bomb(5200, 5001),
     "108 megapixels": lambda: samples.bomb(12000, 9000),
     "very wide": lambda: samples.bomb(100_000, 300),
+    "jpeg of scans": lambda: samples.jpeg_of_scans(200),
 }
 
 
@@ -174,6 +175,11 @@ async def test_the_first_of_several_frames_is_used(processor, kind, options):
     picture = await processor.verify_picture(buffer.getvalue(), PROVENANCE)
     red, green, blue_too = opened(picture.data).convert("RGB").getpixel((3, 3))
     assert red > 200 > 60 > max(green, blue_too)
+
+
+async def test_a_jpeg_of_many_scans_is_taken(processor):
+    picture = await processor.verify_picture(samples.jpeg_of_scans(50), PROVENANCE)
+    assert (picture.width, picture.height) == (48, 32)
 
 
 @pytest.mark.parametrize("name", BAD)

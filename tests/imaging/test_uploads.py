@@ -1,5 +1,6 @@
 """A picture from outside becomes a clean PNG, upright and without anything else of its file, or is refused in words."""
 
+import asyncio
 import io
 import struct
 import subprocess
@@ -11,7 +12,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from chatserver.errors import BadBytes
+from chatserver.errors import BadBytes, Busy
 from tests.imaging import samples
 
 GPS, ORIENTATION, MAKE = 0x8825, 0x0112, 0x010F
@@ -40,6 +41,22 @@ async def refusal_of(processor, data: bytes) -> str:
     with pytest.raises(BadBytes) as refused:
         await processor.verify_upload(data)
     return refused.value.details["why"]
+
+
+async def test_senders_take_turns_and_one_has_a_dozen_wait_at_most(processor):
+    large, small, seen = samples.flat((2400, 2400)), samples.picture(), []
+
+    async def sends(who: str, data: bytes) -> None:
+        await processor.verify_upload(data, who)
+        seen.append(who)
+
+    dozen = [asyncio.create_task(sends("eve", large if number < 2 else small)) for number in range(12)]
+    await asyncio.sleep(0)
+    other = asyncio.create_task(sends("ada", small))
+    with pytest.raises(Busy):
+        await sends("eve", small)
+    await asyncio.gather(*dozen, other)
+    assert seen[:3] == ["eve", "ada", "eve"]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
