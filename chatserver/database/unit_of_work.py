@@ -45,6 +45,9 @@ RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.
 # What a statement that takes a row of a composite type apart raises after a migration has changed the type; asyncpg prepares
 # it again only after an InvalidCachedStatementError.
 OUTDATED = (asyncpg.UndefinedColumnError, asyncpg.DatatypeMismatchError)
+# What a verb raises that has found what it writes about, and its right to it, where another has deleted the one or ended the
+# other before it wrote.
+OVERTAKEN = (asyncpg.ForeignKeyViolationError, asyncpg.InsufficientPrivilegeError)
 
 log = structlog.get_logger(__name__)
 
@@ -232,11 +235,14 @@ class Database:
             await self._connections.release(kept)
 
     async def _run_as_prepared(self, connection: "asyncpg.Connection", unit: Unit) -> None:
-        """Runs a unit, and once more with statements prepared again where those of the connection may be outdated."""
+        """Runs a unit, and once more with statements prepared again where those of the connection may be outdated, or where
+        it was overtaken: it finds now what has changed, and says so."""
         try:
             await self._run_on(connection, unit)
         except OUTDATED:
             await connection.reload_schema_state()
+            await self._run_on(connection, unit)
+        except OVERTAKEN:
             await self._run_on(connection, unit)
 
     async def _run_on(self, connection: "asyncpg.Connection", unit: Unit) -> None:

@@ -8,12 +8,12 @@ import structlog
 from msgspec.structs import replace
 
 from chatserver.assets import service as assets
-from chatserver.errors import Busy, StorageError
+from chatserver.errors import Busy, NotFound, StorageError
 from chatserver.generations import queue
 from chatserver.generations.models import GenerationJob, ModelChoice
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Clip, Mask, Picture, Provenance
-from chatserver.jobs.lease import Lease, backoff
+from chatserver.jobs.lease import Lease, LeaseLost, backoff
 from chatserver.provenance.sealer import Sealer
 from chatserver.providers.base import Finished
 from chatserver.providers.digital_source import digital_source
@@ -80,9 +80,12 @@ async def publish(
 ) -> None:
     """Stages the row, puts the bytes, then finishes: in this order, so that no row ever names missing bytes.
 
-    `calls` are those that this attempt has made.
+    `calls` are those that this attempt has made. Raises LeaseLost, also where the generation was deleted meanwhile.
     """
-    staged = await lease.insist(assets.stage, job.id, job.attempt, file)
+    try:
+        staged = await lease.insist(assets.stage, job.id, job.attempt, file)
+    except NotFound:
+        raise LeaseLost from None
     await _put(storage, job, staged.storage_key, file.data, file.content_type)
     failpoints.at("put")
     await _put(storage, job, staged.thumbnail_key, file.thumbnail, "image/webp")

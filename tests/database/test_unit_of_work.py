@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import random
 import time
 
@@ -190,6 +191,47 @@ async def test_a_serialization_failure_runs_again(small):
     await asyncio.gather(small.run_system(count_then_add, 1), small.run_system(count_then_add, 2))
     assert len(attempts) > 2
     assert sorted(row["number"] for row in await small.run_system(everything)) == [0, 1]
+
+
+@pytest.fixture
+async def parts(admin):
+    """A table of what belongs to `things`, in which a user writes only about what is there."""
+    await admin.execute(
+        """
+        CREATE TABLE parts (thing integer REFERENCES things (id));
+        GRANT ALL ON things, parts TO chatserver_web, chatserver_worker;
+        ALTER TABLE parts ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY of_users ON parts TO chatserver_web WITH CHECK (thing IN (SELECT id FROM things));
+        CREATE POLICY of_workers ON parts TO chatserver_worker WITH CHECK (true);
+        """
+    )
+    yield
+    await admin.execute("DROP TABLE parts")
+
+
+@pytest.mark.parametrize("as_user", [False, True])
+async def test_who_was_overtaken_looks_again_and_a_mistake_stays_one(small, admin, parts, database, as_user):
+    looks = []
+
+    async def find_then_add(tx, thing):
+        found = await tx.connection.fetchval("SELECT count(*) FROM things WHERE id = $1", thing)
+        looks.append(found)
+        if found:
+            await admin.execute("DELETE FROM things")
+        elif thing == 1:
+            raise NotFound
+        await tx.connection.execute("INSERT INTO parts VALUES ($1)", thing)
+
+    user = await people.make_user(database)
+    run = functools.partial(small.run_as, user) if as_user else small.run_system
+    await small.run_system(add, 1)
+    with pytest.raises(NotFound):
+        await run(find_then_add, 1)
+    assert looks == [1, 0]
+    mistake = asyncpg.InsufficientPrivilegeError if as_user else asyncpg.ForeignKeyViolationError
+    with pytest.raises(mistake):
+        await run(find_then_add, 7)
+    assert looks == [1, 0, 0, 0]
 
 
 async def test_what_takes_too_long_is_rolled_back_and_busy(small, admin, monkeypatch):

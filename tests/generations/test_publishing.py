@@ -4,11 +4,14 @@ import errno
 import os
 from types import SimpleNamespace
 
+import pytest
 from structlog.testing import capture_logs
 
+from chatserver import ids
 from chatserver.generations import publishing
 from chatserver.generations.models import Recipe
 from chatserver.imaging.processor import ImageProcessor
+from chatserver.jobs.lease import Lease, LeaseLost
 from chatserver.processes import pool
 from chatserver.providers.base import Finished
 from tests.imaging import samples
@@ -41,3 +44,12 @@ async def test_what_is_paid_for_waits_for_a_process_and_is_no_fault_of_the_provi
         "generation.not_verified_yet"
     ] * 2
     await processor.close()
+
+
+async def test_what_is_deleted_while_it_is_made_is_no_error(database):
+    gone = SimpleNamespace(id=ids.new(), attempt=1, recipe=RECIPE)
+    processor = ImageProcessor(size=1)
+    picture = await processor.verify_picture(samples.picture(), samples.provenance())
+    await processor.close()
+    with pytest.raises(LeaseLost):
+        await publishing.publish(Lease(database), None, gone, None, picture, [])
