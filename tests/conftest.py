@@ -13,7 +13,7 @@ from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
 from chatserver.limits import Limits
 from chatserver.runtime import paths
-from tests.support import postgres, product, promises, scheduling
+from tests.support import postgres, product, promises, quick_passwords, scheduling
 from tests.support.fork_server import ForkServer
 from tests.support.swift import running_swift
 
@@ -59,6 +59,12 @@ def fork_server():
     yield
     product.fork_server.close()
     product.fork_server = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_hashed_quickly():
+    """Hundreds of accounts are made; what their hashes cost is of no matter, but where a test is about that."""
+    quick_passwords.use()
 
 
 class Published(list[Announcement]):

@@ -230,14 +230,6 @@ def _import_product() -> None:
     import chatserver.storage.s3  # noqa: F401
 
 
-def _hash_passwords_quickly() -> None:
-    from chatserver.users import passwords
-    from tests.support import quick_passwords
-
-    for name, value in quick_passwords.ATTRIBUTES.items():
-        setattr(passwords, name, value)
-
-
 def _open_site() -> None:
     """What a product of the usual settings reads, compiles and compresses for its pages, so that its forks find it done."""
     from chatserver.config import Config
@@ -252,11 +244,11 @@ def _open_site() -> None:
 
 def main() -> None:
     """The server until its end; then, in each fork, the product."""
-    from tests.support import forked_children
+    from tests.support import forked_children, quick_passwords
 
     control = socket.socket(fileno=os.dup(0))
     _import_product()
-    _hash_passwords_quickly()
+    quick_passwords.use()
     _open_site()
     gc.collect()
     gc.freeze()  # or the first collection of each fork would copy it all

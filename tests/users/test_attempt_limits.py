@@ -14,17 +14,8 @@ from chatserver.limits import Limits
 from chatserver.privacy import erasure
 from chatserver.runtime import paths
 from chatserver.users import attempt_limits, authentication, email_addresses, passwords
-from tests.support import quick_passwords
 from tests.support.people import make_session, make_user, run_sql
 from tests.users.accounts import PASSWORD, address, email, member, new_visitor, signed_in_user
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hashed_quickly():
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in quick_passwords.ATTRIBUTES.items():
-            patch.setattr(passwords, name, value)
-        yield
 
 
 async def guess(database, email, visitor=None, password="wrong password"):

@@ -9,8 +9,17 @@ import pytest
 
 from chatserver.errors import Busy, Invalid
 from chatserver.users import passwords
+from tests.support import quick_passwords
 from tests.support.people import run_sql
 from tests.users.accounts import PASSWORD, member, signed_in_user
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hashed_as_in_the_product():
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in quick_passwords.REAL.items():
+            patch.setattr(passwords, name, value)
+        yield
 
 
 async def test_a_password_matches_its_hash_and_nothing_else():
