@@ -56,12 +56,7 @@ class ApiRequest:
         """The query string as a struct of the given type. Raises Malformed or Invalid."""
         # An empty value (`?kind=&q=`) counts as missing.
         given = {name: text for name, text in decoding.fields(self.http.scope["query_string"]).items() if text}
-        value = _convert(given, kind)
-        for name in given:
-            if getattr(value, name) is None:
-                # msgspec reads the text "null" as no value: what a client writes into an address by mistake.
-                raise Invalid.field(name, "is left out where it has no value")
-        return value
+        return from_texts(given, kind)
 
 
 class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,8 +67,9 @@ class Endpoint(Route):
     """A route below /api/v1 that knows its types. `answer` None is an empty 204; `status` is that of success.
 
     `browser_only` is for what an API token may not do; `takes_file` for a body that is a file, which the handler reads
-    (`read_file`). `also` are further answers, by status, which the handler gives as responses; `errors` the statuses of
-    errors that do not follow from the rest of the declaration.
+    (`read_file`), and `form` for one that is multipart/form-data with these fields, which it reads too. `also` are further
+    answers, by status, which the handler gives as responses; `errors` the statuses of errors that do not follow from the
+    rest of the declaration.
     """
 
     def __init__(
@@ -90,15 +86,16 @@ class Endpoint(Route):
         signed_in: bool = True,
         browser_only: bool = False,
         takes_file: bool = False,
+        form: type[msgspec.Struct] | None = None,
         also: Mapping[int, type[msgspec.Struct]] | None = None,
         errors: Collection[int] = (),
     ) -> None:
-        self.takes_file, self.also, self.errors = takes_file, also or {}, errors
+        self.takes_file, self.form, self.also, self.errors = takes_file, form, also or {}, errors
         self.summary, self.body, self.query, self.answer = summary, body, query, answer
         self.success, self.signed_in, self.browser_only = status, signed_in, browser_only
         self.method, self.api_path = method, PREFIX + path
         # What a client sends where nothing is read, it takes for done: a client_id, or `{"on": false}`.
-        self.takes_no_fields = body is None and not takes_file and method in {"POST", "PUT", "PATCH"}
+        self.takes_no_fields = body is None and form is None and not takes_file and method in {"POST", "PUT", "PATCH"}
 
         async def endpoint(request: Request) -> Response:
             api_request = ApiRequest(request)
@@ -155,6 +152,16 @@ def decode(data: bytes, kind: type[T]) -> T:
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise Malformed("The body is not valid JSON in UTF-8.") from None
     return validation.check(value)
+
+
+def from_texts(given: dict[str, str], kind: type[T]) -> T:
+    """The fields of a query or a form, each a text, as a value of `kind`. Raises Invalid, with the field."""
+    value = _convert(given, kind)
+    for name in given:
+        if getattr(value, name) is None:
+            # msgspec reads the text "null" as no value: what a client writes into an address by mistake.
+            raise Invalid.field(name, "is left out where it has no value")
+    return value
 
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:

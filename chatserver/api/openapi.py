@@ -23,12 +23,17 @@ Answers may gain fields: ignore those that you do not know. A field of a body or
 
 
 class ErrorDetail(msgspec.Struct):
-    """What went wrong: a code for programs, a sentence for people, and when another try is worth it."""
+    """What went wrong: a code for programs, a sentence for people, and when another try is worth it.
+
+    `type` and `param` (the field) are OpenAI's words, in the answers of its API.
+    """
 
     code: str
     message: str
     retry_after: float | msgspec.UnsetType = msgspec.UNSET
     details: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    type: str | msgspec.UnsetType = msgspec.UNSET
+    param: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ErrorAnswer(msgspec.Struct):
@@ -94,7 +99,7 @@ def _settle_defaults(schema: Document) -> None:
 
 
 def _types(endpoint: Endpoint) -> list[Any]:
-    declared = (endpoint.body, endpoint.query, endpoint.answer, *endpoint.also.values())
+    declared = (endpoint.body, endpoint.form, endpoint.query, endpoint.answer, *endpoint.also.values())
     return [kind for kind in declared if kind is not None]
 
 
@@ -109,6 +114,11 @@ def _operation(endpoint: Endpoint, by_type: dict[Any, Document], components: Doc
     }
     if endpoint.takes_file:
         operation["requestBody"] = {"required": True, "content": _FILE}
+    if endpoint.form is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": by_type[endpoint.form]}},
+        }
     if endpoint.body is not None:
         content = {"application/json": {"schema": by_type[endpoint.body]}}
         # Nothing at all stands for an object without fields.
@@ -171,7 +181,7 @@ def _answer(status: int, schema: Document | None) -> Document:
 def _error_references(endpoint: Endpoint) -> Document:
     # Any query string may be undecodable.
     statuses = {400, 429, 500, 503, *endpoint.errors}
-    takes_fields = endpoint.query is not None or endpoint.body is not None
+    takes_fields = any(kind is not None for kind in (endpoint.query, endpoint.body, endpoint.form))
     if endpoint.signed_in:
         statuses |= {401, 403}
     # An id may stand in each of them.
@@ -181,7 +191,7 @@ def _error_references(endpoint: Endpoint) -> Document:
         statuses |= {409}
     if endpoint.query is not None:
         statuses |= {422}
-    if endpoint.takes_file or endpoint.body is not None or endpoint.takes_no_fields:
+    if endpoint.takes_file or endpoint.takes_no_fields or (endpoint.body or endpoint.form) is not None:
         statuses |= {413, 422}
     return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
 

@@ -1,13 +1,15 @@
 """Masks: which part of a picture may be changed. They come from outside, and nothing beyond the part that they mark changes.
 
-A mask is grey: white marks, and a grey counts as what it is nearer to. It may have fewer pixels than the picture.
+A mask is grey: white marks, and a grey counts as what it is nearer to. It may have fewer pixels than the picture. That of
+OpenAI's images API is a picture of the same size instead, and what is transparent in it marks.
 """
 
 import io
+from collections.abc import Callable
 
 from PIL import Image, ImageChops, ImageFilter
 
-from chatserver.imaging import pictures
+from chatserver.imaging import pictures, uploads
 from chatserver.imaging.pictures import Unreadable
 from chatserver.imaging.protocol import Mask
 
@@ -22,7 +24,23 @@ _FEATHER = 1 / 100
 
 def verify(data: bytes) -> bytes:
     """A mask from outside as a PNG of black and white. Raises Unreadable, whose words complete "the mask …"."""
-    mask = _marked(_decode(data))
+    return _kept(_decode(data, _check_side, _grey))
+
+
+def verify_transparency(data: bytes, picture: bytes) -> bytes:
+    """The same of a mask that marks by what is transparent in it, and is as large as the picture that was sent with it."""
+    size = pictures.decode(picture, uploads.format_of(picture)).size
+
+    def check(image: Image.Image) -> None:
+        if image.size != size:
+            ours, other = (f"{width} × {height}" for width, height in (image.size, size))
+            raise Unreadable(f"has {ours} pixels, and the picture {other}")
+
+    return _kept(_decode(data, check, _transparency))
+
+
+def _kept(grey: Image.Image) -> bytes:
+    mask = _marked(grey)
     if mask.getextrema() == (0, 0):
         raise Unreadable("marks nothing")
     buffer = io.BytesIO()
@@ -39,23 +57,30 @@ def applied(made: Image.Image, mask: Mask) -> Image.Image:
     return Image.composite(fitted, source, _feathered(marked))
 
 
-def _decode(data: bytes) -> Image.Image:
+def _decode(
+    data: bytes, check: Callable[[Image.Image], None], grey: Callable[[Image.Image], Image.Image]
+) -> Image.Image:
+    """The mask in grey, as `grey` makes it; `check` sees it before any pixel is decoded."""
     if not data.startswith(_PNG):
         raise Unreadable("is no PNG")
     if not data.endswith(pictures.PNG_END):
         raise Unreadable("is not a whole PNG")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if max(image.size) > MOST_SIDE:
-                raise Unreadable(_TOO_LARGE)
+            check(image)
             image.load()
-            return _grey(image)
+            return grey(image)
     except Unreadable:
         raise
     except Image.DecompressionBombError:
         raise Unreadable(_TOO_LARGE) from None
     except Exception:  # noqa: BLE001  as in `pictures.decode`
         raise Unreadable("is not a whole PNG") from None
+
+
+def _check_side(image: Image.Image) -> None:
+    if max(image.size) > MOST_SIDE:
+        raise Unreadable(_TOO_LARGE)
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -65,6 +90,12 @@ def _grey(image: Image.Image) -> Image.Image:
         return image.convert("L")
     # What is transparent marks nothing.
     return Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA")).convert("L")
+
+
+def _transparency(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or not image.has_transparency_data:
+        raise Unreadable("has no transparent part, which is what may change")
+    return pictures.within(ImageChops.invert(image.convert("RGBA").getchannel("A")), MOST_SIDE)
 
 
 def _marked(grey: Image.Image) -> Image.Image:

@@ -165,9 +165,12 @@ class ImageProcessor:
         """A person's picture as a PNG without metadata; times, turns and errors as for `inspect`."""
         return await self._look_at(VerifyUpload(data), sender, Picture, MAX_UPLOADS_WAITING)
 
-    async def verify_mask(self, data: bytes, sender: str = "") -> bytes:
-        """A person's mask as a PNG of black and white; times, turns and errors as for `inspect`."""
-        return await self._look_at(VerifyMask(data), sender, bytes, MAX_MASKS_WAITING)
+    async def verify_mask(self, data: bytes, sender: str = "", *, picture: bytes | None = None) -> bytes:
+        """A person's mask as a PNG of black and white; times, turns and errors as for `inspect`.
+
+        With the picture that it marks, it has to be as large, and what is transparent in it marks.
+        """
+        return await self._look_at(VerifyMask(data, picture), sender, bytes, MAX_MASKS_WAITING)
 
     async def _look_at(self, task: msgspec.Struct, sender: str, result: type[Result], most_waiting: int) -> Result:
         """Runs a task with a file from outside. Raises Busy where so many of its kind, or of its sender, wait already."""

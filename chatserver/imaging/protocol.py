@@ -58,9 +58,13 @@ class VerifyUpload(Struct, frozen=True, tag=True):
 
 
 class VerifyMask(Struct, frozen=True, tag=True):
-    """Verify and re-encode a mask that a person brings; answered by the bytes of a PNG."""
+    """Verify and re-encode a mask that a person brings; answered by the bytes of a PNG.
+
+    With the picture that it marks, what is transparent in it marks, and both have the same size.
+    """
 
     data: bytes
+    picture: bytes | None = None
 
 
 class ConvertPicture(Struct, frozen=True, tag=True):

@@ -35,8 +35,8 @@ def _do(task: ImagingTask) -> object:
             return clips.verify(data, provenance, requested)
         case VerifyUpload(data):
             return uploads.verify(data)
-        case VerifyMask(data):
-            return masks.verify(data)
+        case VerifyMask(data, picture):
+            return masks.verify(data) if picture is None else masks.verify_transparency(data, picture)
         case ConvertPicture(png, wanted, provenance, marked):
             return pictures.convert(png, wanted, provenance, marked=marked)
         case ShrinkPicture(png, side, provenance):

@@ -31,6 +31,12 @@ async def find(tx: Transaction, message_id: str) -> Message:
     return (await _whole(tx, [row]))[0]
 
 
+async def find_sent(tx: Transaction, session_id: str, client_id: str) -> Message | None:
+    """The message that the user sent with this client_id into a session; None where there is none."""
+    message_id = await tx.fetch_value("messages.sent_as", session_id=session_id, client_id=client_id)
+    return None if message_id is None else await find(tx, message_id)
+
+
 async def changes(tx: Transaction, session_id: str, after: int, most_bytes: int = PAGE_BYTES) -> tuple[Message, ...]:
     """The messages that changed after `after`, in the order of their changes, as many as a page holds; then ask again."""
     return await _whole(tx, await _changes(tx, session_id, after, PAGE, most_bytes))

@@ -8,13 +8,12 @@ import hashlib
 from datetime import timedelta
 from typing import NamedTuple
 
-import msgspec
+from msgspec import Struct
 from starlette.datastructures import Headers
 
 from chatserver import ids, sessions
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, Invalid
-from chatserver.openai_api.requests import CreateImages
 from chatserver.runtime import clock
 from chatserver.users import idempotency
 
@@ -31,13 +30,13 @@ class Place(NamedTuple):
     is_first: bool
 
 
-async def place_of(tx: Transaction, headers: Headers, wanted: CreateImages) -> Place:
+async def place_of(tx: Transaction, headers: Headers, wanted: Struct) -> Place:
     """The place of a request: that of the first one, where it is sent again.
 
     Raises Invalid, NotFound, and Conflict where there is no session, or the key was another request's.
     """
     project = headers.get("openai-project", "")
-    content = hashlib.sha256(msgspec.json.encode((project, wanted))).hexdigest()[:24]
+    content = hashlib.sha256(project.encode() + b"\0" + idempotency.digest(wanted)).hexdigest()[:24]
     key = headers.get("idempotency-key")
     if key is not None:
         client_id = f"key-{hashlib.sha256(_checked(key).encode()).hexdigest()[:48]}"
@@ -66,7 +65,11 @@ def _checked(key: str) -> str:
     return key
 
 
-async def _claimed(tx: Transaction, client_id: str, headers: Headers, wanted: CreateImages) -> Place:
+async def _claimed(tx: Transaction, client_id: str, headers: Headers, wanted: Struct) -> Place:
+    # Before a session is looked for: what was made is answered also when the time of all of them is up.
+    made = await idempotency.find(tx, "images", client_id, wanted)
+    if made is not None:
+        return Place(made, client_id, is_first=False)
     session_id = await _session(tx, headers.get("openai-project"))
     made = await idempotency.claim(tx, "images", client_id, wanted, session_id)
     return Place(made or session_id, client_id, is_first=made is None)

@@ -11,15 +11,29 @@ from chatserver.validation import bounds
 
 AUTOMATIC = "auto"
 ResponseFormat = Literal["url", "b64_json"]
+Effort = Literal["low", "medium", "high"]
+Quality = Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"]
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
+# Pictures come whole, and as PNG: what each of these may say, and why nothing else is taken.
+_WHOLE = "the answer comes when the pictures are done"
+_NO_GIF = "is for GIFs, and pictures are PNG here"
+_TAKEN: dict[str, tuple[tuple[object, ...], str]] = {
+    "output_format": ((None, "png"), 'must be "png"'),
+    "output_compression": ((None, 100), "must be 100, as pictures are PNG here"),
+    "background": ((None, "auto", "opaque"), 'must be "auto" or "opaque": no transparent ones are made here'),
+    "stream": ((None, False), f"must be false: {_WHOLE}"),
+    "partial_images": ((None, 0), f"must be 0: {_WHOLE}"),
+    "frame_count": ((None,), _NO_GIF),
+    "frame_duration_ms": ((None,), _NO_GIF),
+    "svg": ((None,), "is for SVG, and pictures are PNG here"),
+}
 
 
-class CreateImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Make 1–4 pictures from a prompt. `size` is WIDTHxHEIGHT in pixels or "auto"; `model` one of `GET /models`.
+class ImageOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What both ways to a picture take. `size` is WIDTHxHEIGHT in pixels or "auto"; `model` one of `GET /models`.
 
     Without `response_format` each picture comes as an address and in base64. `negative_prompt`, `seed`, `steps` and
-    `guidance` are ours (`extra_body` in the official clients). What other services make of `quality`, `style`,
-    `moderation` and `user` has no meaning here: they are read, and change nothing.
+    `guidance` are ours (`extra_body` in the official clients).
     """
 
     prompt: Annotated[str, bounds(minLength=1, maxLength=PROMPT_LENGTH)]
@@ -27,26 +41,61 @@ class CreateImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     n: Annotated[int, bounds(minimum=1, maximum=4)] | None = None
     size: Annotated[str, bounds(pattern=f"^({AUTOMATIC}|[0-9]+x[0-9]+)$")] | None = None
     response_format: ResponseFormat | None = None
-    output_format: Literal["png"] | None = None
-    background: Literal["auto", "opaque"] | None = None
-    stream: Literal[False] | None = None
-    quality: str | None = None
-    style: str | None = None
-    moderation: str | None = None
+    output_format: Annotated[str, bounds(enum=["png"])] | None = None
+    output_compression: Annotated[int, bounds(enum=[100])] | None = None
+    background: Annotated[str, bounds(enum=["auto", "opaque"])] | None = None
+    stream: Annotated[bool, bounds(enum=[False])] | None = None
+    partial_images: Annotated[int, bounds(enum=[0])] | None = None
+    quality: Quality | None = None
+    complexity: Effort | None = None
     user: str | None = None
+    safety_identifier: str | None = None
+    frame_count: int | None = None
+    frame_duration_ms: int | None = None
+    svg: dict[str, Any] | None = None
     negative_prompt: Annotated[str, bounds(maxLength=PROMPT_LENGTH)] | None = None
     seed: Annotated[int, bounds(minimum=0, maximum=LARGEST_SEED)] | None = None
     steps: Annotated[int, bounds(minimum=1, maximum=MOST_STEPS)] | None = None
     guidance: Annotated[float, bounds(minimum=0, maximum=MOST_GUIDANCE)] | None = None
 
 
-def generation_of(wanted: CreateImages, model: str) -> CreateGeneration:
-    """The same request in our words, still without a client_id, for the model that makes pictures here.
+class CreateImages(ImageOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make 1–4 pictures from a prompt. `size` is WIDTHxHEIGHT in pixels or "auto"; `model` one of `GET /models`.
 
-    Raises Invalid, and NotFound for another model.
+    Without `response_format` each picture comes as an address and in base64. `negative_prompt`, `seed`, `steps` and
+    `guidance` are ours (`extra_body` in the official clients). What other services make of `quality`, `complexity`, `style`,
+    `moderation`, `user` and `safety_identifier` has no meaning here: they are read, and change nothing.
     """
+
+    style: Literal["vivid", "natural"] | None = None
+    moderation: Literal["low", "auto"] | None = None
+
+
+class EditImages(ImageOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Change a picture by an instruction, 1–4 times. `image` is a file (PNG, JPEG or WebP, at most 10 MB and 25 megapixels).
+
+    `mask` is a PNG file of its size, at most 4 MB: what is transparent in it may change, all else stays. `size` is
+    WIDTHxHEIGHT in pixels, or "auto", the picture's own shape; with a mask it is the picture's own. The other fields are
+    those of `POST /images/generations`; `input_fidelity` is read, and changes nothing.
+    """
+
+    # Files: here the SHA-256 of their bytes, so that a request is the same one whatever its boundary is.
+    image: Annotated[str, bounds(format="binary")]
+    mask: Annotated[str, bounds(format="binary")] | None = None
+    input_fidelity: Literal["high", "low"] | None = None
+
+
+def check_model(wanted: ImageOptions, model: str) -> None:
+    """Raises NotFound for another model than the one that does it here."""
     if wanted.model not in {None, model}:
-        raise NotFound(f"There is no such model for pictures here. It is {model}.", details={"field": "model"})
+        raise NotFound(f"There is no such model for this here. It is {model}.", details={"field": "model"})
+
+
+def generation_of(wanted: ImageOptions) -> CreateGeneration:
+    """The same request in our words, still without a client_id and a source. Raises Invalid."""
+    for field, (values, why) in _TAKEN.items():
+        if getattr(wanted, field) not in values:
+            raise Invalid.field(field, why)
     count = 1 if wanted.n is None else wanted.n
     if not 1 <= count <= 4:
         raise Invalid.field("n", "must be 1 to 4")

@@ -1,5 +1,6 @@
 """The API's entrance for programs that speak OpenAI's images API: its paths below the base URL /api/v1."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Literal
 
@@ -11,15 +12,17 @@ from chatserver.generations import creation
 from chatserver.generations.model_choice import model_choices, refusal
 from chatserver.generations.requests import CreateGeneration
 from chatserver.messages.models import Message
-from chatserver.openai_api import completion, keys
+from chatserver.openai_api import completion, edits, keys, multipart
 from chatserver.openai_api.completion import Images
 from chatserver.openai_api.keys import Place
-from chatserver.openai_api.requests import CreateImages, generation_of
+from chatserver.openai_api.requests import CreateImages, EditImages, ResponseFormat, check_model, generation_of
+from chatserver.providers.base import Task
+from chatserver.uploads.service import UploadParts
 from chatserver.web.hosts import link_origin
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model that makes pictures here; `owned_by` is its provider."""
+    """A model that makes or changes pictures here; `owned_by` is its provider."""
 
     id: str
     owned_by: str
@@ -28,7 +31,7 @@ class Model(Struct, frozen=True, kw_only=True):
 
 
 class Models(Struct, frozen=True, kw_only=True):
-    """The models that make pictures here."""
+    """The models that make or change pictures here."""
 
     data: tuple[Model, ...]
     object: Literal["list"] = "list"
@@ -36,12 +39,11 @@ class Models(Struct, frozen=True, kw_only=True):
 
 async def create_images(request: ApiRequest, body: CreateImages) -> Images:
     state, viewer = request.state, request.viewer
-    wanted = generation_of(body, _model(request).id)
+    check_model(body, _model(request, "image").id)
+    wanted = generation_of(body)
     place = await state.database.run_as(viewer.id, keys.place_of, request.http.headers, body)
     message = await _create(request, place, structs.replace(wanted, client_id=place.client_id))
-    origin = link_origin(state.config, request.http.scope)
-    parts = completion.Parts(state.database, state.hub, state.storage, state.secret_key, viewer, origin)
-    return await completion.images(parts, await completion.wait(parts, message), body.response_format)
+    return await _done(request, message, body.response_format)
 
 
 async def _create(request: ApiRequest, place: Place, wanted: CreateGeneration) -> Message:
@@ -55,23 +57,51 @@ async def _create(request: ApiRequest, place: Place, wanted: CreateGeneration) -
         raise
 
 
+async def edit_images(request: ApiRequest) -> Images:
+    # The files are let go of before the wait for the pictures.
+    message, response_format = await _create_edit(request)
+    return await _done(request, message, response_format)
+
+
+async def _create_edit(request: ApiRequest) -> tuple[Message, ResponseFormat | None]:
+    state, viewer_id, sent = request.state, request.viewer.id, await multipart.read_edit(request.http)
+    check_model(sent.wanted, _model(request, "edit").id)
+    place = await state.database.run_as(viewer_id, keys.place_of, request.http.headers, sent.wanted)
+    parts = UploadParts(state.database, state.storage, state.pictures)
+    message = await edits.create(parts, viewer_id, place, sent, model_choices(state.providers))
+    return message, sent.wanted.response_format
+
+
+async def _done(request: ApiRequest, message: Message, response_format: ResponseFormat | None) -> Images:
+    state, origin = request.state, link_origin(request.state.config, request.http.scope)
+    parts = completion.Parts(state.database, state.hub, state.storage, state.secret_key, request.viewer, origin)
+    return await completion.images(parts, await completion.wait(parts, message), response_format)
+
+
 async def list_models(request: ApiRequest) -> Models:
-    return Models(data=(_model(request),))
+    return Models(data=tuple(_models(request)))
 
 
 async def show_model(request: ApiRequest) -> Model:
-    model = _model(request)
-    if request.text("model") != model.id:
-        raise NotFound
-    return model
+    for model in _models(request):
+        if model.id == request.text("model"):
+            return model
+    raise NotFound
 
 
-def _model(request: ApiRequest) -> Model:
+def _models(request: ApiRequest) -> list[Model]:
+    """The models that make pictures and that change them, each once."""
     choices = model_choices(request.state.providers)
-    why_not = refusal(choices, "image")
+    tasks: Sequence[Task] = ("image", "edit")
+    return list(dict.fromkeys(_model(request, task) for task in tasks if task in choices))
+
+
+def _model(request: ApiRequest, task: Task) -> Model:
+    choices = model_choices(request.state.providers)
+    why_not = refusal(choices, task)
     if why_not is not None:
         raise Invalid(why_not)
-    return Model(id=choices["image"].model, owned_by=choices["image"].provider)
+    return Model(id=choices[task].model, owned_by=choices[task].provider)
 
 
 ROUTES = [
@@ -85,10 +115,19 @@ ROUTES = [
         errors={409, 502},
     ),
     Endpoint(
+        "POST",
+        "/images/edits",
+        edit_images,
+        summary="Change a picture, or a part of it, and wait for the result, as OpenAI's images API does",
+        form=EditImages,
+        answer=Images,
+        errors={409, 502},
+    ),
+    Endpoint(
         "GET",
         "/models",
         list_models,
-        summary="The models that make pictures, as OpenAI's API lists them",
+        summary="The models that make or change pictures, as OpenAI's API lists them",
         answer=Models,
     ),
     Endpoint("GET", "/models/{model:path}", show_model, summary="One of these models", answer=Model),

@@ -65,13 +65,10 @@ async def receive(
     request_hash = hashlib.sha256(data).digest()
     if known is not None:
         return await run(viewer_id, repeat, session_id, request.client_id, request_hash)
-    picture = await _verify(parts.pictures, data, viewer_id)
+    picture = await verify(parts.pictures, data, viewer_id)
     upload = VerifiedUpload(client_id=request.client_id, name=request.name, request_hash=request_hash, picture=picture)
-    row = await run(viewer_id, stage, session_id, upload)
-    if row["status"] == "staged":
-        await parts.storage.put(row["storage_key"], picture.data, picture.content_type)
-        await parts.storage.put(row["thumbnail_key"], picture.thumbnail, "image/webp")
-    return await run(viewer_id, show, session_id, row["id"])
+    asset_id = await store(parts, viewer_id, session_id, upload)
+    return await run(viewer_id, show, session_id, asset_id)
 
 
 async def admit(tx: Transaction, session_id: str, client_id: str) -> str | None:
@@ -110,6 +107,16 @@ async def repeat(tx: Transaction, session_id: str, client_id: str, request_hash:
     return UploadAnswer(asset=Asset.from_row(row), quota=await _quota(tx, membership))
 
 
+async def store(parts: UploadParts, viewer_id: str, session_id: str, upload: VerifiedUpload) -> str:
+    """Stores an admitted upload and returns its id. Nobody sees it before `show`; without that it is swept after an hour."""
+    row = await parts.database.run_as(viewer_id, stage, session_id, upload)
+    if row["status"] == "staged":
+        await parts.storage.put(row["storage_key"], upload.picture.data, upload.picture.content_type)
+        await parts.storage.put(row["thumbnail_key"], upload.picture.thumbnail, "image/webp")
+    asset_id: str = row["id"]
+    return asset_id
+
+
 async def stage(tx: Transaction, session_id: str, upload: VerifiedUpload) -> Row:
     """The row of an upload, whose bytes are to be stored next: its status is `stored` where a twin was faster."""
     membership = await _uploader_membership(tx, session_id)
@@ -120,7 +127,7 @@ async def stage(tx: Transaction, session_id: str, upload: VerifiedUpload) -> Row
         _require_same(repeated, upload.request_hash)
         if repeated["status"] == "stored" or repeated["sha256"] == upload.picture.sha256:
             return repeated
-        await tx.execute("uploads.give_up", asset_id=repeated["id"])
+        await give_up(tx, repeated["id"])
     await _require_shown(tx, session_id, upload)
     await _require_place(tx, membership)
     row = await tx.fetch_one("uploads.stage", **_columns(membership, upload))
@@ -167,6 +174,17 @@ async def show(tx: Transaction, session_id: str, asset_id: str) -> UploadAnswer:
     return UploadAnswer(asset=asset, quota=await _quota(tx, membership))
 
 
+async def give_up(tx: Transaction, asset_id: str) -> None:
+    """Leaves an upload that was not shown to the sweeper; one that was stays."""
+    await tx.execute("uploads.give_up", asset_id=asset_id)
+
+
+async def find_same(tx: Transaction, session_id: str, request_hash: bytes) -> str | None:
+    """The user's own newest upload in a session with these bytes."""
+    found: str | None = await tx.fetch_value("uploads.same", session_id=session_id, request_hash=request_hash)
+    return found
+
+
 async def list_own(tx: Transaction, query: ListUploads) -> UploadsPage:
     """A page of the uploads of this transaction's user: of all sessions, or of one, with its quota."""
     if not 1 <= query.limit <= MOST_LISTED:
@@ -180,7 +198,8 @@ async def list_own(tx: Transaction, query: ListUploads) -> UploadsPage:
     return UploadsPage(uploads=tuple(Asset.from_row(row) for row in shown), next=more, quota=quota)
 
 
-async def _verify(pictures: ImageProcessor, data: bytes, viewer_id: str) -> Picture:
+async def verify(pictures: ImageProcessor, data: bytes, viewer_id: str) -> Picture:
+    """What was sent as a clean picture. Raises Invalid, with the reason, for what is none, and Busy."""
     if not data:
         raise Invalid("There is no picture in it.", details={"field": "file", "why": "is empty"})
     try:

@@ -57,12 +57,23 @@ async def claim(
     if client_id is None:
         return None
     key = {"user_id": user_id, "kind": kind, "client_id": check_client_id(client_id)}
-    request_hash = digest(request)
-    if await tx.fetch_value("idempotency.claim", **key, request_hash=request_hash, result_id=result_id):
+    if await tx.fetch_value("idempotency.claim", **key, request_hash=digest(request), result_id=result_id):
         return None
     # A statement of its own: the one that has waited for a twin does not see what that has stored.
-    made = await tx.fetch_one("idempotency.find", **key)
-    if made is None or made["request_hash"] != request_hash:
+    made = await find(tx, kind, client_id, request, user_id=user_id)
+    if made is None:
+        raise Conflict("This client_id was used for another request.")
+    return made
+
+
+async def find(
+    tx: Transaction, kind: MadeKind, client_id: str, request: Struct, *, user_id: str | None = None
+) -> str | None:
+    """The id of what a request has made before. Conflict for another request under the same key."""
+    made = await tx.fetch_one("idempotency.find", user_id=user_id, kind=kind, client_id=client_id)
+    if made is None:
+        return None
+    if made["request_hash"] != digest(request):
         raise Conflict("This client_id was used for another request.")
     found: str = made["result_id"]
     return found

@@ -17,8 +17,14 @@ MAX_SECONDS = 30.0
 BYTES_PER_SECOND = 8 * 1024
 # The most bytes of a file that somebody sends; a form with it has a little more around it.
 MAX_UPLOAD_BYTES = 10 * 1024 * 1024
+# The most bytes of a mask that is a picture of its own, as in OpenAI's images API.
+MAX_MASK_BYTES = 4 * 1024 * 1024
 # The addresses that take a file, and the most bytes of a body there.
-UPLOADS = {"/verify": MAX_UPLOAD_BYTES + 64 * 1024, "/api/v1/verifications": MAX_UPLOAD_BYTES}
+UPLOADS = {
+    "/verify": MAX_UPLOAD_BYTES + 64 * 1024,
+    "/api/v1/verifications": MAX_UPLOAD_BYTES,
+    "/api/v1/images/edits": MAX_UPLOAD_BYTES + MAX_MASK_BYTES + 64 * 1024,
+}
 _UPLOADS_OF_SESSION = re.compile(r"/api/v1/sessions/[^/]{1,80}/uploads")
 
 

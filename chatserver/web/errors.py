@@ -14,7 +14,15 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from chatserver.api.endpoint import PREFIX, json_response
-from chatserver.errors import ChatserverError, Malformed, NotFound, NotSignedIn, TooLarge
+from chatserver.errors import (
+    ChatserverError,
+    CreditsExhausted,
+    Invalid,
+    Malformed,
+    NotFound,
+    NotSignedIn,
+    TooLarge,
+)
 from chatserver.web import forms, templating
 from chatserver.web.request_log import request_id_of
 
@@ -35,6 +43,11 @@ class TooSlow(ChatserverError):
     status = 408
 
 
+# OpenAI's API: its clients read `type` and `param` besides, and take 400 for a field that is not valid.
+_OPENAI_PATHS = (f"{PREFIX}/images/", f"{PREFIX}/models")
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+# What its fields are called where ours have other names.
+_OPENAI_FIELDS = {"width": "size", "height": "size", "count": "n", "file": "image", "uploads": "image"}
 _BY_STATUS = {error.status: error for error in (Malformed, NotFound, MethodNotAllowed, TooSlow, TooLarge)}
 
 
@@ -83,7 +96,7 @@ def _safe_response(request: Request, error: Exception) -> Response:
         response = respond(request, known)
     except Exception as failure:
         log.exception("request.error_page_failed", error=type(failure).__name__)
-        response = json_response({"error": known.as_dict()}, known.status)
+        response = _json(request, known)
     return _with_headers(request, response, error)
 
 
@@ -161,12 +174,28 @@ def respond(request: Request, error: ChatserverError) -> Response:
         return _to_sign_in(request)
     if wants_page and isinstance(error, MethodNotAllowed) and request.method == "GET" and _page_above(request):
         return RedirectResponse(_page_above(request), status_code=303)
-    response = _page(request, error) if wants_page else json_response({"error": error.as_dict()}, error.status)
+    response = _page(request, error) if wants_page else _json(request, error)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     if isinstance(error, NotSignedIn):
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _json(request: Request, error: ChatserverError) -> Response:
+    if request.url.path.startswith(_OPENAI_PATHS):
+        return _as_openai(error)
+    return json_response({"error": error.as_dict()}, error.status)
+
+
+def _as_openai(error: ChatserverError) -> Response:
+    """An error in the shape of OpenAI's API, with ours in it."""
+    status = Malformed.status if isinstance(error, Invalid) else error.status
+    fault = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    kind = "insufficient_quota" if isinstance(error, CreditsExhausted) else _OPENAI_TYPES.get(status, fault)
+    field = error.details.get("field")
+    param = field if field is None else _OPENAI_FIELDS.get(field, field)
+    return json_response({"error": {**error.as_dict(), "type": kind, "param": param}}, status)
 
 
 def wants_html(request: Request) -> bool:

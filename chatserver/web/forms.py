@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 from itsdangerous import BadSignature, URLSafeSerializer
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -24,7 +24,7 @@ from starlette.responses import RedirectResponse, Response
 from chatserver.api import decoding
 from chatserver.errors import ChatserverError, Malformed, TooLarge
 from chatserver.web import cookies, csrf
-from chatserver.web.body_limits import MAX_UPLOAD_BYTES
+from chatserver.web.body_limits import MAX_UPLOAD_BYTES, UPLOADS
 from chatserver.web.site import Site, site_of
 
 # Our longest form is a name, a password and a title: a few hundred bytes.
@@ -108,7 +108,20 @@ def _media_type(request: Request) -> str:
 class _InMemory(MultiPartParser):
     """Keeps a file in memory: what people send to be looked at is never written anywhere."""
 
-    spool_max_size = MAX_UPLOAD_BYTES + MAX_BYTES
+    spool_max_size = max(UPLOADS.values())
+
+
+async def read_parts(request: Request, *, max_files: int, max_fields: int) -> FormData:
+    """The texts and files of a multipart form, in their order; the caller closes it. Raises Malformed.
+
+    `web.body_limits` bounds the whole of it for each address.
+    """
+    if _media_type(request) != "multipart/form-data":
+        raise Malformed("This address takes a form with a file.")
+    try:
+        return await _InMemory(request.headers, request.stream(), max_files=max_files, max_fields=max_fields).parse()
+    except (MultiPartException, UnicodeError):  # the latter from codecs that the sender may name, such as punycode
+        raise Malformed("This form could not be read.") from None
 
 
 async def read_upload(request: Request, name: str) -> bytes:
@@ -116,12 +129,7 @@ async def read_upload(request: Request, name: str) -> bytes:
 
     Raises Malformed, TooLarge or NotAllowed.
     """
-    if _media_type(request) != "multipart/form-data":
-        raise Malformed("This address takes a form with a file.")
-    try:
-        form = await _InMemory(request.headers, request.stream(), max_files=1, max_fields=4).parse()
-    except (MultiPartException, UnicodeError):  # the latter from codecs that the sender may name, such as punycode
-        raise Malformed("This form could not be read.") from None
+    form = await read_parts(request, max_files=1, max_fields=4)
     try:
         token, file = form.get(csrf.FIELD), form.get(name)
         csrf.check(request, token if isinstance(token, str) else "")

@@ -42,6 +42,10 @@ SELECT id, user_id FROM user_sessions WHERE id = ANY(:session_ids::uuid[]);
 -- One message.
 SELECT * FROM messages WHERE id = :message_id;
 
+-- name: sent_as
+-- The message that this transaction's user sent with this client_id.
+SELECT id FROM messages WHERE session_id = :session_id AND user_id = app_user_id() AND client_id = :client_id;
+
 -- Pages are bounded in bytes too: `bytes` is about what a message takes when it is sent (its text, its HTML, its
 -- generations as they are drawn), `found` how many there were before those past the bound were left out. The first is
 -- always there. The lengths of long texts are read without the texts.

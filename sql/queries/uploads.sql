@@ -30,8 +30,15 @@ VALUES (:id, :session_id, app_user_id(), 'upload', 'image', :content_type, :widt
 RETURNING *;
 
 -- name: give_up
--- Hands a staged upload to the sweeper: what is sent again is decoded differently than before.
+-- Hands a staged upload to the sweeper: what is sent again is decoded differently than before, or what it was for was refused.
 UPDATE assets SET status = 'deleted' WHERE id = :asset_id AND status = 'staged';
+
+-- name: same
+-- This transaction's user's newest upload in a session with these bytes.
+SELECT id FROM assets
+ WHERE session_id = :session_id AND user_id = app_user_id() AND origin = 'upload' AND status = 'stored'
+   AND request_hash = :request_hash
+ ORDER BY id DESC LIMIT 1;
 
 -- name: list
 -- Uploads of this transaction's user, the newest first: in one session where one is given.

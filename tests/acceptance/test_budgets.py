@@ -84,6 +84,7 @@ UNCOUNTED = {
     "POST /verify": BY_ADDRESS,
     "POST /api/v1/verifications": BY_ADDRESS,
     "POST /api/v1/sessions/{session_id}/uploads": BY_HOUR,
+    "POST /api/v1/images/edits": "is counted as an upload and as a picture (openai_api/test_edits.py)",
     "POST /settings/delete": ELSEWHERE,
     "POST /api/v1/codes/redeem": "is slowed by person and by address (codes/service.py)",
     "POST /redeem": "is slowed by person and by address (codes/service.py)",

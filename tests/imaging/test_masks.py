@@ -109,3 +109,30 @@ async def test_the_largest_pictures_fit_into_the_limits_of_a_child(processor):
     source = encoded(Image.new("RGBA", (5000, 5000), "teal"), "PNG")
     file = await put_into(processor, source, encoded(Image.new("RGBA", (4096, 4096), "red"), "PNG"), mask())
     assert (file.width, file.height) == (5000, 5000)
+    transparent = encoded(Image.new("RGBA", (5000, 5000)), "PNG")
+    kept = Image.open(io.BytesIO(await processor.verify_mask(transparent, picture=source)))
+    assert (kept.mode, kept.size, kept.getextrema()) == ("1", (1024, 1024), (255, 255))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
+async def test_what_is_transparent_in_a_mask_of_its_pictures_size_marks(processor, mode):
+    marked = Image.open(io.BytesIO(mask((300, 200), (60, 40, 179, 99))))
+    image = Image.new("RGBA", (300, 200), "white")
+    image.putalpha(marked.point(lambda level: 255 - level))
+    kept = Image.open(
+        io.BytesIO(await processor.verify_mask(encoded(image.convert(mode), "PNG"), picture=noise((300, 200))))
+    )
+    assert (kept.mode, kept.size) == ("1", (300, 200))
+    assert np.array_equal(np.asarray(kept), np.asarray(marked) > 0)
+
+
+async def test_a_mask_has_the_size_that_its_picture_is_shown_in(processor):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photograph = samples.picture("JPEG", (48, 32), exif=exif.tobytes())
+    assert await processor.verify_mask(encoded(Image.new("RGBA", (32, 48)), "PNG"), picture=photograph)
+    with pytest.raises(BadBytes, match="has 48 × 32 pixels, and the picture 32 × 48"):
+        await processor.verify_mask(encoded(Image.new("RGBA", (48, 32)), "PNG"), picture=photograph)
+    for opaque in (Image.new("RGB", (32, 48)), Image.new("I;16", (32, 48))):
+        with pytest.raises(BadBytes, match="has no transparent part"):
+            await processor.verify_mask(encoded(opaque, "PNG"), picture=photograph)

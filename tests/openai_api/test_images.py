@@ -11,6 +11,8 @@ import aiohttp
 import pytest
 from PIL import Image
 
+from chatserver.openai_api.requests import CreateImages, EditImages
+from tests.imaging import samples
 from tests.support import ports
 from tests.support import product as products
 from tests.support.story import sign_up
@@ -142,20 +144,24 @@ async def test_a_server_that_starts_again_in_between_hands_over_the_same_picture
         ada = await sign_up(before, "Ada")
         session = await ada.buys("flash")
         client = official(ada, max_retries=20)
-        asked = asyncio.create_task(client.images.generate(prompt="a mill", size="64x64"))
-        await until_made(ada, session)
+        asked = asyncio.gather(
+            client.images.generate(prompt="a mill", size="64x64"),
+            client.images.edit(image=samples.noise("PNG", (64, 64)), prompt="make it night"),
+        )
+        await until_made(ada, session, 2)
         before.process.send_signal(signal.SIGTERM)
         assert await before.process.wait() == 0
         assert '"status": 503' in before.output()
     async with products.running(tmp_path, port=port, **slow):
-        assert size_of((await asked).data[0].b64_json) == (64, 64)
-        assert await left(ada, session) == 7
+        assert [size_of(each.data[0].b64_json) for each in await asked] == [(64, 64)] * 2
+        assert await left(ada, session) == 6
+        assert len((await ada.call("GET", f"/uploads?session_id={session['id']}"))["uploads"]) == 1
 
 
-async def until_made(person, session) -> None:
-    """Waits until the session has its message."""
+async def until_made(person, session, count: int) -> None:
+    """Waits until the session has so many messages."""
     async with asyncio.timeout(30):
-        while not (await person.call("GET", f"/sessions/{session['id']}/messages"))["messages"]:
+        while len((await person.call("GET", f"/sessions/{session['id']}/messages"))["messages"]) < count:
             await asyncio.sleep(0.05)
 
 
@@ -199,19 +205,55 @@ async def test_what_is_refused_says_why_and_leaves_its_key_free(ada) -> None:
     session = await ada.buys("flash")
     client = official(ada, default_headers={"Idempotency-Key": "order 18"})
     refused = [
-        ({"size": "big"}, 422, "invalid", "size must be like"),
-        ({"size": "65x64"}, 422, "invalid", "multiple of 8"),
+        ({"size": "big"}, 400, "invalid", "size must be like"),
+        ({"size": "65x64"}, 400, "invalid", "multiple of 8"),
         ({"size": "8192x8192"}, 403, "plan-too-small", "pixels a side"),
-        ({"n": 5}, 422, "invalid", "n must be 1 to 4"),
+        ({"n": 5}, 400, "invalid", "n must be 1 to 4"),
         ({"model": "dall-e-3"}, 404, "not-found", "It is"),
-        ({"output_format": "webp"}, 422, "invalid", "output_format"),
-        ({"stream": True}, 422, "invalid", "stream"),
+        ({"output_format": "webp"}, 400, "invalid", 'must be "png"'),
+        ({"output_compression": 50}, 400, "invalid", "must be 100"),
+        ({"background": "transparent"}, 400, "invalid", "no transparent ones"),
+        ({"stream": True}, 400, "invalid", "must be false"),
+        ({"partial_images": 2}, 400, "invalid", "must be 0"),
+        ({"frame_count": 4}, 400, "invalid", "is for GIFs"),
+        ({"frame_duration_ms": 50}, 400, "invalid", "is for GIFs"),
+        ({"svg": {"model": "x"}}, 400, "invalid", "is for SVG"),
+        ({"quality": "best"}, 400, "invalid", "quality: Invalid enum value"),
+        ({"extra_body": {"colour": "red"}}, 400, "invalid", "unknown field colour"),
     ]
     for fields, status, code, words in refused:
         with pytest.raises(APIStatusError, match=words) as error:
             await client.images.generate(**{"prompt": "a barn", "size": "64x64", **fields})
         assert (error.value.status_code, error.value.code) == (status, code)
-    assert (await client.images.generate(prompt="a barn", size="64x64")).session_id == session["id"]
+        kinds = (
+            "permission_error" if status == 403 else "invalid_request_error",
+            next(iter(fields.get("extra_body", fields))),
+        )
+        assert (error.value.type, error.value.param) == kinds
+    taken = {"output_format": "png", "output_compression": 100, "background": "opaque", "stream": False, "n": 1}
+    hints = {"quality": "high", "style": "vivid", "moderation": "low", "user": "ada", "safety_identifier": "ada"}
+    made = await client.images.generate(prompt="a barn", size="64x64", partial_images=0, **taken, **hints)
+    assert made.session_id == session["id"]
+
+
+def test_every_parameter_of_the_official_client_is_known_here() -> None:
+    """What its next version adds is refused as unknown until it is looked at here."""
+    from openai.types import image_edit_params, image_generate_params
+
+    generated = image_generate_params.ImageGenerateParamsNonStreaming.__annotations__
+    edited = image_edit_params.ImageEditParamsNonStreaming.__annotations__
+    assert {*generated} <= {*CreateImages.__struct_fields__}
+    # A file beside the picture, which is refused as one.
+    assert {*edited} - {"markup"} <= {*EditImages.__struct_fields__}
+
+
+async def test_who_is_not_known_is_told_so_in_the_words_of_the_api(product) -> None:
+    from openai import AsyncOpenAI, AuthenticationError
+
+    client = AsyncOpenAI(base_url=f"{product.url}/api/v1", api_key="cs_nobody", max_retries=0)
+    with pytest.raises(AuthenticationError) as error:
+        await client.models.list()
+    assert (error.value.type, error.value.param, error.value.code) == ("authentication_error", None, "not-signed-in")
 
 
 async def test_a_picture_that_fails_says_why_and_its_credit_is_back(ada) -> None:
