@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from chatserver.config import Config
+from chatserver.openai_api.completion import WAIT_SECONDS
 from chatserver.realtime.limits import HEARTBEAT_SECONDS
-from chatserver.web.body_limits import MAX_UPLOAD_BYTES
+from chatserver.web.body_limits import MAX_UPLOAD_BYTES, UPLOADS
 from tests.support.conversation import talking
 from tests.support.proxies import DEPLOY, Front
 from tests.support.story import sign_up
@@ -123,6 +124,13 @@ async def test_a_photograph_is_uploaded_and_verified_by_every_way_and_a_larger_o
     async with browser.post(f"{front.url}/verify", data=form, headers={"Origin": front.url}) as answer:
         # The product's own answer to a form without its page: for the proxy it is not too large.
         assert answer.status == 403
+    # A form of the largest picture and the largest mask passes, and the product says what it lacks.
+    headers = {"Authorization": f"Bearer {ada.token}", "Content-Type": "multipart/form-data; boundary=b"}
+    edit = f"{front.url}/api/v1/images/edits"
+    async with browser.post(edit, data=bytes(UPLOADS["/api/v1/images/edits"]), headers=headers) as answer:
+        assert (answer.status, (await answer.json())["error"]["type"]) == (400, "invalid_request_error")
+    async with browser.post(edit, data=bytes(16_000_000), headers=headers, expect100=True) as answer:
+        assert answer.status == 413
     for path in ("/verify", f"/api/v1/sessions/{session['id']}/uploads"):
         async with browser.post(front.url + path, data=bytes(12_000_000), expect100=True) as answer:
             assert answer.status == 413
@@ -242,7 +250,7 @@ def test_a_silent_socket_outlives_the_proxies_patience():
         *re.findall(r"proxy_(?:read|send)_timeout (\d+)s", socket_part),
         *re.findall(r'proxy-(?:read|send)-timeout: "(\d+)"', ingress),
     ]
-    assert len(patience) == 4
+    assert len(patience) == 5
     assert min(int(seconds) for seconds in patience) > 3 * HEARTBEAT_SECONDS
     # Caddy's deadline for an answer is lifted where a socket begins; it ends no stream for its silence but by this setting.
     assert "stream_timeout" not in (DEPLOY / "Caddyfile").read_text()
@@ -251,4 +259,13 @@ def test_a_silent_socket_outlives_the_proxies_patience():
 def test_the_examples_give_an_address_as_much_as_the_product_would():
     nginx, ingress = ((DEPLOY / name).read_text() for name in ("nginx.conf", "kubernetes/web.yaml"))
     told = [*re.findall(r"limit_conn addresses (\d+);", nginx), *re.findall(r'limit-connections: "(\d+)"', ingress)]
-    assert [int(each) for each in told] == [MOST_OF_ONE] * 2
+    assert [int(each) for each in told] == [MOST_OF_ONE] * 3
+
+
+def test_an_answer_with_pictures_outlives_the_proxies_patience():
+    texts = [(DEPLOY / name).read_text() for name in ("nginx.conf", "Caddyfile", "kubernetes/web.yaml")]
+    told = [text.split("OpenAI's images API")[1] for text in texts]
+    patience = [
+        re.search(r"(?:read_timeout|response_header_timeout|read-timeout:) \"?(\d+)(m?)", each) for each in told
+    ]
+    assert [int(each[1]) * (60 if each[2] else 1) > WAIT_SECONDS for each in patience] == [True] * 3
