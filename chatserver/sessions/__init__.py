@@ -34,7 +34,7 @@ from chatserver.sessions.free_sessions import network_of
 from chatserver.sessions.free_sessions import quotas as free_quotas
 from chatserver.sessions.free_sessions import sweep as sweep_free_sessions
 from chatserver.sessions.invites import current_invite, invitation, invite, join, revoke
-from chatserver.sessions.member_names import name_unnamed_members, rename_member
+from chatserver.sessions.member_names import name_unnamed_members, rename_user
 from chatserver.sessions.members import has_left, list_removals, readmit, remove_member, was_deleted, was_removed
 from chatserver.sessions.models import (
     Card,
@@ -127,7 +127,7 @@ __all__ = [
     "remove_member",
     "remove_of_user",
     "rename",
-    "rename_member",
+    "rename_user",
     "replace_automatic_title",
     "require_active",
     "require_instant",

@@ -6,6 +6,7 @@ Needs the worker role and the session's lock, so that two members who join with 
 import asyncio
 from collections.abc import Iterable
 
+from chatserver import users
 from chatserver.database import Transaction
 from chatserver.sessions import service
 from chatserver.text import confusables
@@ -35,11 +36,18 @@ def distinct_name(name: str, others: Iterable[str]) -> str:
     return candidate
 
 
-async def rename_member(tx: Transaction, user_id: str, name: str) -> None:
-    """Shows an account's new name in its running sessions. Earlier messages keep the old name, which stays reserved."""
-    for row in await tx.fetch_all("sessions.open_memberships", user_id=user_id):
+async def rename_user(tx: Transaction, user_id: str, name: str) -> None:
+    """Changes a user's name, and shows it in their running sessions: one transaction, so that the new name is never shown
+    where another member's looks the same. Earlier messages keep the old name, which stays reserved.
+
+    Sessions are locked before the account and its rate limit, as everywhere. Invalid for a name that is not accepted.
+    """
+    rows = await tx.fetch_all("sessions.open_memberships", user_id=user_id)
+    for row in rows:
         await service.lock(tx, row["session_id"])
-        await _set_shown_name(tx, row["session_id"], user_id, name)
+    user = await users.rename(tx, user_id, name)
+    for row in rows:
+        await _set_shown_name(tx, row["session_id"], user_id, user.name)
         await service.announce(tx, row["session_id"])
 
 

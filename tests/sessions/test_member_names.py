@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
-from chatserver import messages, sessions, users
+from chatserver import messages, sessions
 from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import erasure
 from chatserver.sessions import member_names
+from chatserver.users import rate_limits
 from tests.support.people import add_member, make_session, make_user, run_sql
 
 
@@ -35,11 +36,7 @@ async def says(database, user, session, text="hello"):
 
 
 async def renames(database, user, name):
-    async def rename(tx):
-        await users.rename(tx, user, name)
-        await sessions.rename_member(tx, user, name)
-
-    await database.run_system(rename)
+    await database.run_system(sessions.rename_user, user, name)
 
 
 @pytest.mark.parametrize("name", ["Ada", "ADA", "\u0410d\u0430", "A d a", "\U0001d49c\U0001d4b9\U0001d4b6"])
@@ -101,6 +98,24 @@ async def test_a_new_name_is_judged_in_every_session_and_everybody_sees_it(datab
     assert (await seen(database, session))[bob] == "Ada (2)"
     assert (await seen(database, own.id))[bob] == "Ada"
     assert {event.session.id for event in published.events() if hasattr(event, "session")} == {session, own.id}
+
+
+async def test_a_new_name_waits_for_a_session_before_it_locks_the_account_and_its_limit(database):
+    """The other way round it would wait for whoever joins, who waits for the same limit: a deadlock, of a second."""
+    _, session, code = await opens(database)
+    bob = await joins(database, code, "Bob")
+
+    async def join_slowly(tx):
+        await tx.fetch_value("sessions.lock", session_id=session)
+        renaming = asyncio.create_task(renames(database, bob, "Robert"))
+        while not await tx.connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+        await tx.connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE NOWAIT", bob)
+        await rate_limits.consume(tx, rate_limits.CHANGES, bob)
+        return renaming
+
+    await (await database.run_system(join_slowly))
+    assert (await seen(database, session))[bob] == "Robert"
 
 
 async def test_a_name_under_which_something_was_said_is_nobody_elses_later(database):

@@ -9,7 +9,6 @@ from starlette.routing import Route
 
 from chatserver import ids, mail, sessions, users
 from chatserver.audit import service as audit
-from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, RateLimited
 from chatserver.identity.viewer import Viewer, require_viewer
 from chatserver.privacy import erasure, export
@@ -78,16 +77,10 @@ async def show(request: Request) -> Response:
 async def rename(request: Request) -> Response:
     own, form = SettingsRequest(request), await forms.read(request)
     try:
-        await own.state.database.run_system(_rename, own.viewer.id, form.raw("name"))
+        await own.state.database.run_system(sessions.rename_user, own.viewer.id, form.raw("name"))
     except ChatserverError as error:
         return await own.page(refused={"name": form_pages.refuse(form, error)}, error=error)
     return own.done("Your name is changed.", "profile")
-
-
-async def _rename(tx: Transaction, user_id: str, name: str) -> None:
-    """One transaction, so that the new name is never shown in a session where another member's looks the same."""
-    user = await users.rename(tx, user_id, name)
-    await sessions.rename_member(tx, user_id, user.name)
 
 
 async def set_theme(request: Request) -> Response:
