@@ -30,9 +30,11 @@ async def delete_session(tx: Transaction, viewer_id: str, session_id: str) -> No
 
 async def purge_session(tx: Transaction, session_id: str) -> bool:
     """Removes one batch of a deleted session's messages; whether there may be more. May be repeated."""
+    await credits.lock_all(tx, session_id)
     # A worker may have stored a file after the deletion.
     await assets.delete_of_session(tx, session_id)
     await statistics.forget_session(tx, session_id)
+    await sessions.lock(tx, session_id)
     if await messages.remove_of_session(tx, session_id, _BATCH):
         return True
     await sessions.mark_purged(tx, session_id)

@@ -1,8 +1,9 @@
 -- Stored files: their rows. The bytes are in the storage, under the keys in the rows.
 
 -- name: origin
--- The requester of a generation and what it shows.
-SELECT session_id, user_id, kind, prompt FROM generations WHERE id = :generation_id;
+-- The requester of a generation and what it shows. Locked ahead of its session, as everywhere: what refers to both takes the
+-- session first.
+SELECT session_id, user_id, kind, prompt FROM generations WHERE id = :generation_id FOR KEY SHARE;
 
 -- name: stage
 -- A row, made before its bytes are stored. The same attempt may stage again until the row is shown.

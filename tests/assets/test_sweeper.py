@@ -17,6 +17,7 @@ from chatserver.assets.migration import migrate
 from chatserver.assets.sweeper import sweep, sweep_rows
 from chatserver.errors import Conflict, NotFound, StorageError
 from tests.assets.session_files import SessionFiles, clip, picture
+from tests.support.locks import until_somebody_waits
 from tests.support.people import run_sql
 
 on_both = pytest.mark.parametrize("fresh", ["folder", "s3"], indirect=True)
@@ -33,6 +34,20 @@ async def fresh(request, database, swift, tmp_path):
     await run_sql(database, "DELETE FROM assets")
     yield await SessionFiles.fill(database, store)
     await store.close()
+
+
+async def test_a_file_waits_for_its_generation_before_it_locks_the_session(fresh, database):
+    """As everything does: who deletes the generation locks the session next."""
+    generation = await fresh.create_generation()
+
+    async def delete_slowly(tx):
+        await tx.connection.execute("SELECT FROM generations WHERE id = $1 FOR UPDATE", generation)
+        staging = asyncio.create_task(database.run_system(assets.stage, generation, 1, picture()))
+        await until_somebody_waits(tx)
+        await tx.connection.execute("SELECT FROM user_sessions WHERE id = $1 FOR UPDATE NOWAIT", fresh.session_id)
+        return staging
+
+    assert (await (await database.run_system(delete_slowly))).id
 
 
 async def keys(session_files: SessionFiles) -> list[str]:

@@ -28,6 +28,7 @@ from chatserver.generations.requests import CreateGeneration, EnlargeGeneration,
 from chatserver.imaging.protocol import Picture
 from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import erasure, session_deletion
+from tests.support.locks import until_somebody_waits
 from tests.support.people import add_member, make_session, make_user, run_sql
 
 PICTURE = Picture(
@@ -521,6 +522,23 @@ async def test_the_keys_of_what_was_deleted_go_with_the_session_and_with_the_acc
     while await database.run_system(session_deletion.purge_session, session):
         pass
     assert await run_sql(database, kept, session) == []
+
+
+@pytest.mark.parametrize("held", ["credits WHERE session_id", "user_sessions WHERE id"])
+async def test_what_goes_with_a_session_waits_for_its_credits_and_its_row_first(database, ada, held):
+    """As everything does: whatever else ends in the session meanwhile locks them in this order."""
+    session = await make_session(database, ada, "pro")
+    await done_picture(database, ada, session)
+    await database.run_system(session_deletion.delete_session, ada, session)
+
+    async def hold(tx):
+        await tx.connection.execute(f"SELECT FROM {held} = $1 FOR UPDATE", session)
+        purging = asyncio.create_task(database.run_system(session_deletion.purge_session, session))
+        await until_somebody_waits(tx)
+        await tx.connection.execute("SELECT FROM messages WHERE session_id = $1 FOR UPDATE NOWAIT", session)
+        return purging
+
+    assert await (await database.run_system(hold))
 
 
 async def test_the_key_of_a_version_is_its_makers_and_stands_for_nothing_else(database, ada, bob):

@@ -10,6 +10,7 @@ from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import erasure
 from chatserver.sessions import member_names
 from chatserver.users import rate_limits
+from tests.support.locks import until_somebody_waits
 from tests.support.people import add_member, make_session, make_user, run_sql
 
 
@@ -108,8 +109,7 @@ async def test_a_new_name_waits_for_a_session_before_it_locks_the_account_and_it
     async def join_slowly(tx):
         await tx.fetch_value("sessions.lock", session_id=session)
         renaming = asyncio.create_task(renames(database, bob, "Robert"))
-        while not await tx.connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.01)
+        await until_somebody_waits(tx)
         await tx.connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE NOWAIT", bob)
         await rate_limits.consume(tx, rate_limits.CHANGES, bob)
         return renaming
