@@ -127,6 +127,9 @@ REFUSED = {
     "a field that is no number": ({"extra_body": {"seed": "many"}}, "seed", "Expected"),
     "an unknown field": ({"extra_body": {"colour": "red"}}, "colour", "unknown field"),
     "SVG": ({"output_format": "svg", "extra_body": {"svg": {"model": "x"}}}, "svg[model]", "unknown field"),
+    "a prompt that cannot be stored": ({"prompt": "a\0b"}, "prompt", "must not contain the character NUL"),
+    "a number without end": ({"extra_body": {"seed": "9" * 400}}, "seed", "must be a number of at most 64 bits"),
+    "a prompt of a megabyte": ({"prompt": "x" * 1_000_000}, "prompt", "must be at most 2,000 characters long"),
     "a prompt without words": ({"prompt": " "}, "prompt", "must not be empty"),
 }
 
