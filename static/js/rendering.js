@@ -1,5 +1,6 @@
 // The one place that puts rendered messages into the page: an upsert by id, so that repeated events change nothing.
 import { complete } from "./completing.js"
+import { keepFocus } from "./helpers/focus.js"
 import { morph } from "./helpers/morph.js"
 
 /** The body of an HTML text, with complete messages. */
@@ -17,11 +18,15 @@ export function upsert(container, fresh) {
   const known = document.getElementById(fresh.id) ?? findPending(container, fresh)
   if (known && Number(known.dataset.seq) >= Number(fresh.dataset.seq)) return known
   if (!known) return place(container, document.adoptNode(fresh))
+  keepFocus(known, () => change(container, known, fresh))
+  return known
+}
+
+function change(container, known, fresh) {
   morph(known, fresh)
   for (const name of ["data-local-pending", "data-local-stranded"]) known.removeAttribute(name)
   place(container, known)
   known.rendered?.()
-  return known
 }
 
 // Messages are ordered by their place and then by id, which is the order in which they were made; pending ones come

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.emulators.huggingface import Queue
-from tests.support.browser import LIVE, signed_in, visiting
+from tests.emulators.huggingface import Queue, Stream
+from tests.support.browser import LIVE, say, signed_in, visiting
 from tests.support.focus import looks_the_same, walk
 from tests.support.story import sign_up
 
@@ -136,6 +136,38 @@ async def test_what_is_chosen_is_told_with_forced_colours(emulated_product, emul
         emulator.reset()
     assert not alike
     assert seen >= CHOICES, CHOICES - seen
+
+
+# The action of the control that has the focus, and the kind of what it is in.
+FOCUSED = """() => `${document.activeElement.dataset.action} ${
+  document.activeElement.closest('generation-stack, chat-message')?.localName}`"""
+
+
+async def test_the_keyboard_keeps_its_place_where_its_control_goes(emulated_product, emulator, browser) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    emulator.script("text-to-image", [Queue(steps=10_000), Queue(steps=10_000)])
+    emulator.script("chat", [Stream("```\ncode\n```\n" + "word " * 3000, pause=0.02)])
+    chat = await ada.joins(session)
+    await chat.generates("slow to end", **SMALL)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        # From "Cancel" to "Create after all", and on to the "Cancel" of what that makes.
+        for pressed, next_one in (("cancel", "retry"), ("retry", "cancel"), ("cancel", "retry")):
+            await page.locator(f'[data-action="{pressed}"]:visible').press("Enter")
+            await expect(page.locator(f'[data-action="{next_one}"]:visible')).to_be_focused()
+        await say(page, "count")
+        reply = page.locator('chat-message[data-author-kind="assistant"]')
+        await expect(reply).to_contain_text("word word")
+        await reply.locator('[data-action="stop"]').press("Enter")
+        await expect(reply.locator('[data-action="continue"]')).to_be_focused()
+        # A deleted message leaves its place to what is beside it.
+        await reply.locator('[data-action="delete"]').press("Enter")
+        await expect(reply.locator('[data-action="undo"]')).to_be_focused()
+        await expect(reply).to_contain_text("This message was deleted.")
+        assert await page.evaluate(FOCUSED) == "copy-text chat-message"
+    await chat.leaves()
+    emulator.reset()
 
 
 async def choices_of(page: Page) -> tuple[set[str], list[str]]:

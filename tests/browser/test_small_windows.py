@@ -96,6 +96,8 @@ async def test_large_letters_fit_on_a_phone(product) -> None:
             # Twice as large, beside both ways in.
             await page.set_viewport_size({"width": 293, "height": 844})
             assert await page.locator(".brand > span").evaluate(LINES_OF_NAME) == 1
+            await page.set_viewport_size({"width": 195, "height": 844})
+            await fits(page)
         async with signed_in(browser, ada, **NARROW) as visitor:
             await fits(await visitor.open("/settings"))
             plans, sessions, history = [await visitor.open(path) for path in ("/plans", "/sessions", "/history")]
@@ -109,6 +111,8 @@ async def test_large_letters_fit_on_a_phone(product) -> None:
             page = await visitor.open_session(session)
             await fits(page)
             await nothing_is_cut(page)
+            await plans.set_viewport_size({"width": 195, "height": 844})
+            await fits(plans)
 
 
 async def nothing_is_cut(page) -> None:

@@ -4,6 +4,7 @@ import { complete } from "../completing.js"
 import { call } from "../helpers/api.js"
 import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
+import { keepFocus } from "../helpers/focus.js"
 import { newId } from "../helpers/ids.js"
 import { isComposing } from "../helpers/keys.js"
 import { readStored, writeStored } from "../helpers/storage.js"
@@ -99,7 +100,8 @@ export class ChatMessage extends HTMLElement {
 
   onClick = (event) => {
     const button = event.target.closest("[data-action]")
-    if (button && !button.closest("generation-card")) this.#actions[button.dataset.action]?.(button)
+    if (!button || button.closest("generation-card")) return
+    if (button.getAttribute("aria-disabled") !== "true") this.#actions[button.dataset.action]?.(button)
   }
 
   #actions = {
@@ -112,7 +114,6 @@ export class ChatMessage extends HTMLElement {
     "try-again": () => socket.retry(this.dataset.clientId),
     regenerate: (button) =>
       this.#send(button, "message.regenerate", { client_id: newId(), message_id: this.dataset.id }),
-    // Not disabled meanwhile: the keyboard's place would be lost.
     "show-version": ({ dataset: { version } }) =>
       socket.send("message.show", { message_id: this.dataset.id, version: Number(version) }).catch(() => {}),
     edit: () => this.#edit(),
@@ -130,9 +131,10 @@ export class ChatMessage extends HTMLElement {
     "copy-code": (button) => this.#copy(codeBeside(button)),
   }
 
+  // Not disabled meanwhile: the keyboard's place would be lost.
   #send(button, type, fields) {
-    button.disabled = true
-    socket.send(type, fields).catch(() => (button.disabled = false))
+    button.setAttribute("aria-disabled", "true")
+    socket.send(type, fields).catch(() => button.removeAttribute("aria-disabled"))
   }
 
   async #edit() {
@@ -205,7 +207,7 @@ export class ChatMessage extends HTMLElement {
 
   // It cannot be undone any more, however long the answer takes.
   #sendDeletion = () => {
-    setFlag(this, "data-local-gone", true)
+    keepFocus(this, () => setFlag(this, "data-local-gone", true))
     socket
       .send("message.delete", { message_id: this.dataset.id })
       .finally(() => ["data-local-leaving", "data-local-gone"].forEach((name) => setFlag(this, name, false)))

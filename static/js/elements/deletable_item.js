@@ -2,6 +2,7 @@
 // five seconds.
 import { removeLeaving } from "../helpers/deletions.js"
 import { setFlag, slot, setText } from "../helpers/dom.js"
+import { keepFocus } from "../helpers/focus.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 
 export class DeletableItem extends HTMLElement {
@@ -33,7 +34,7 @@ export class DeletableItem extends HTMLElement {
   // It cannot be undone any more, however long the answer takes.
   #sendDeletion = async () => {
     const undo = this.querySelector('[data-action="undo"]')
-    undo.hidden = true
+    keepFocus(this.closest("li"), () => (undo.hidden = true))
     try {
       await removeLeaving(this.dataset.path)
       this.closest("li").remove()

@@ -4,6 +4,7 @@ import { complete } from "../completing.js"
 import { isFavorite, setFavorite } from "../favorites.js"
 import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot, unlessMoved } from "../helpers/dom.js"
+import { keepFocus } from "../helpers/focus.js"
 import { newId } from "../helpers/ids.js"
 import { everySecond, formatClock, secondsUntil } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
@@ -227,7 +228,7 @@ export class GenerationCard extends HTMLElement {
 
   // It cannot be undone any more, however long the answer takes.
   #sendDeletion = () => {
-    this.querySelector('[data-action="keep"]')?.remove()
+    keepFocus(this, () => this.querySelector('[data-action="keep"]')?.remove())
     socket.send("generation.delete", { generation_id: this.dataset.id }).catch(() => this.#showAgain())
   }
 

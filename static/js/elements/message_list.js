@@ -155,8 +155,8 @@ export class MessageList extends HTMLElement {
     this.#remove(message)
     if (!focused) return
     const other = [...this.querySelectorAll("chat-message")].find((each) => placeOf(each) === place)
-    const button = other?.querySelector(`[data-action="${focused}"]:enabled`) ?? other?.querySelector("button:enabled")
-    button?.focus()
+    const same = other?.querySelector(`[data-action="${focused}"]:enabled`)
+    ;(same ?? other?.querySelector("button:enabled:not(.prose *)"))?.focus()
   }
 
   // Observed again, it tells that the beginning is in sight still.
