@@ -25,6 +25,8 @@ from chatserver.runtime import redaction
 from chatserver.state import state_of
 
 PREFIX = "/api/v1"
+# OpenAI's API: its clients take 400 for a field that is not valid, and other words in an error (`web.errors`).
+OPENAI_PATHS = (f"{PREFIX}/images/", f"{PREFIX}/models")
 # Larger than any body of the API.
 MAX_BODY_BYTES = 256 * 1024
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from chatserver import __version__
-from chatserver.api.endpoint import Endpoint
+from chatserver.api.endpoint import OPENAI_PATHS, Endpoint
 from chatserver.errors import ChatserverError, ConfigurationError
 
 Document = dict[str, Any]
@@ -193,6 +193,8 @@ def _error_references(endpoint: Endpoint) -> Document:
         statuses |= {422}
     if endpoint.takes_file or endpoint.takes_no_fields or (endpoint.body or endpoint.form) is not None:
         statuses |= {413, 422}
+    if endpoint.api_path.startswith(OPENAI_PATHS):
+        statuses -= {422}
     return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
 
 

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
-from chatserver.api.endpoint import PREFIX, json_response
+from chatserver.api.endpoint import OPENAI_PATHS, PREFIX, json_response
 from chatserver.errors import (
     ChatserverError,
     CreditsExhausted,
@@ -43,8 +43,7 @@ class TooSlow(ChatserverError):
     status = 408
 
 
-# OpenAI's API: its clients read `type` and `param` besides, and take 400 for a field that is not valid.
-_OPENAI_PATHS = (f"{PREFIX}/images/", f"{PREFIX}/models")
+# The `type` of errors of OpenAI's API, by status.
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 # What its fields are called where ours have other names.
 _OPENAI_FIELDS = {"width": "size", "height": "size", "count": "n", "file": "image", "uploads": "image"}
@@ -183,7 +182,7 @@ def respond(request: Request, error: ChatserverError) -> Response:
 
 
 def _json(request: Request, error: ChatserverError) -> Response:
-    if request.url.path.startswith(_OPENAI_PATHS):
+    if request.url.path.startswith(OPENAI_PATHS):
         return _as_openai(error)
     return json_response({"error": error.as_dict()}, error.status)
 

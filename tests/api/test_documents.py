@@ -139,6 +139,18 @@ def test_the_http_document_has_the_structure_of_openapi(http: dict[str, Any]) ->
     assert len(names) == len(set(names)) == len(ENDPOINTS)
 
 
+def test_an_endpoint_of_openais_api_takes_its_form_and_calls_what_is_not_valid_400() -> None:
+    paths = openapi(API, "https://pictures.example.org")["paths"]
+    edits = paths["/api/v1/images/edits"]["post"]
+    assert list(edits["requestBody"]["content"]) == ["multipart/form-data"]
+    assert [
+        {"400", "422"} & {*paths[f"/api/v1/images/{name}"]["post"]["responses"]} for name in ("edits", "generations")
+    ] == [
+        {"400"},
+        {"400"},
+    ]
+
+
 @pytest.mark.parametrize("name", ["http", "socket"])
 def test_every_reference_leads_somewhere_and_every_schema_is_one(name: str, request: pytest.FixtureRequest) -> None:
     document = request.getfixturevalue(name)
