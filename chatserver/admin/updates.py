@@ -7,6 +7,7 @@ operator is announced over the hub and compared at once. Whoever is no admin any
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import NoReturn
 
@@ -86,7 +87,8 @@ class AdminChannel:
     def _begin(self) -> None:
         if self._task is None:
             self._unlisten = self._hub.listen(ADMIN_CHANNEL, lambda _: self._wake.set())
-            self._task = asyncio.create_task(self._compare())
+            # For everybody: not in the context of whoever came first, nor with their share of the database.
+            self._task = asyncio.create_task(self._compare(), context=contextvars.Context())
 
     def _end(self) -> None:
         if self._task is not None and self._unlisten is not None:

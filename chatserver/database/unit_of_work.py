@@ -26,6 +26,7 @@ from chatserver.database.kept_connections import KeptConnections
 from chatserver.database.queries import Query
 from chatserver.database.transaction import Publisher, Transaction
 from chatserver.errors import Busy
+from chatserver.identity.viewer import acting_user
 from chatserver.limits import UNLIMITED, Limits
 from chatserver.runtime import failpoints
 from chatserver.runtime.keyed_semaphores import KeyedSemaphores
@@ -79,7 +80,8 @@ class Database:
         self._reading = Role(BEGIN_AS_SYSTEM if pooler else None, self._worker_queries)
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
-        # What one user reads may take long (a search of all messages): a flood of it leaves connections to the others.
+        # What one user reads may take long (a search of all messages), and what they change waits for itself (a message that
+        # is deleted by fifty requests): a flood of it, in whichever role, leaves connections to the others.
         self._shares = KeyedSemaphores(max(2, pool // 2))
         self._units: set[asyncio.Task[None]] = set()
         self._database = databases.Database(
@@ -170,7 +172,7 @@ class Database:
 
     async def _within_share(self, unit: Unit) -> None:
         """Runs a unit as one of those that its user may have under way at once."""
-        user_id = unit.role.user_id
+        user_id = unit.role.user_id or acting_user.get()
         if user_id is None:
             await self._within_deadline(unit)
         elif not self._shares.is_full(user_id):

@@ -5,6 +5,7 @@ shows still fit: nothing of a picture travels by it. One person's sockets share 
 """
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -110,7 +111,8 @@ class GalleryChannel:
             self._unlisten[user_id] = self._hub.listen(user_channel(user_id), reader.take_event, missed=reader.tell)
         reader.sockets.add(socket)
         if self._task is None:
-            self._task = asyncio.create_task(self._watch_sign_ins())
+            # For everybody: not in the context of whoever came first, nor with their share of the database.
+            self._task = asyncio.create_task(self._watch_sign_ins(), context=contextvars.Context())
         return reader
 
     def _leave(self, user_id: str, reader: Reader) -> None:

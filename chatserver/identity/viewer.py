@@ -1,5 +1,6 @@
 """The viewer: who sends a request. The middleware sets `request.state.viewer` (or None); entrances require one."""
 
+from contextvars import ContextVar
 from typing import Literal
 
 from msgspec import Struct
@@ -10,6 +11,8 @@ from chatserver.errors import NotAllowed, NotSignedIn
 # Paths that accept API tokens: the API, files and sockets. Pages accept the browser's sign-in only, so that a stolen token
 # can make no other token, end no sign-in and export nothing.
 TOKEN_PATHS = ("/api/", "/files/", "/ws/")
+# The id of the viewer of the request or the socket for which something is done; None without one, and in the background.
+acting_user: ContextVar[str | None] = ContextVar("acting_user", default=None)
 
 
 class Viewer(Struct, frozen=True, kw_only=True):

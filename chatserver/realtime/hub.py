@@ -9,6 +9,7 @@ received by its channel, which is flushed at the end of the loop's iteration. Lo
 """
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce
@@ -202,7 +203,10 @@ class Hub:
 
     def _report_gap(self, channel: Channel, check: bool = False) -> None:
         if channel not in self._gap_tasks:
-            self._gap_tasks[channel] = asyncio.create_task(self._fill_gap(channel, check))
+            # For everybody: not in the context of whoever came first, nor with their share of the database.
+            self._gap_tasks[channel] = asyncio.create_task(
+                self._fill_gap(channel, check), context=contextvars.Context()
+            )
 
     async def _fill_gap(self, channel: Channel, check: bool) -> None:
         """Reads the missing events, after a delay in which events that were only overtaken arrive.

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatserver.config import Config
 from chatserver.errors import NotAllowed
-from chatserver.identity.viewer import Viewer, bearer_token
+from chatserver.identity.viewer import Viewer, acting_user, bearer_token
 from chatserver.web.headers import REPORTS_PATH
 from chatserver.web.hosts import is_own_origin
 
@@ -29,7 +29,8 @@ class Authentication:
         if scope["type"] in {"http", "websocket"}:
             state = scope.setdefault("state", {})
             anonymous = scope["path"].startswith(_ANONYMOUS_PATHS)
-            state["viewer"] = None if anonymous else await self._identify(HTTPConnection(scope))
+            viewer = state["viewer"] = None if anonymous else await self._identify(HTTPConnection(scope))
+            acting_user.set(viewer.id if viewer else None)
         await self._app(scope, receive, send)
 
 

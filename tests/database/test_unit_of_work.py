@@ -14,6 +14,7 @@ from chatserver.database import unit_of_work as module
 from chatserver.database.command_line import NullPublisher
 from chatserver.errors import Busy, NotFound
 from chatserver.events import Event
+from chatserver.identity.viewer import acting_user
 from chatserver.jobs.lease import LeaseLost
 from chatserver.runtime import clock
 from tests.conftest import PATIENT
@@ -259,7 +260,9 @@ async def test_a_full_pool_is_busy_and_recovers(small, monkeypatch):
     assert await is_quick(small)
 
 
-async def test_a_flood_of_one_user_leaves_connections_to_the_others(database_url, monkeypatch):
+@pytest.mark.parametrize("run", ["run_as", "run_system", "run_single"])
+async def test_a_flood_of_one_user_leaves_connections_to_the_others(database_url, monkeypatch, run):
+    """Also what runs in another role, or as a statement by itself, for the sender of a request."""
     eve, ada = ids.new(), ids.new()
     opened = Database(database_url, QUERIES, NullPublisher(), pool=4, timing=PATIENT)
     await opened.connect()
@@ -270,7 +273,13 @@ async def test_a_flood_of_one_user_leaves_connections_to_the_others(database_url
         reading += 1
         await gate.wait()
 
-    flood = [asyncio.create_task(opened.run_as(eve, read)) for _ in range(20)]
+    def for_eve(verb):
+        return opened.run_as(eve, verb) if run == "run_as" else getattr(opened, run)(verb)
+
+    sender = None if run == "run_as" else acting_user.set(eve)
+    flood = [asyncio.create_task(for_eve(read)) for _ in range(20)]
+    if sender:
+        acting_user.reset(sender)
     try:
         async with asyncio.timeout(PATIENT.unit_deadline):
             while reading < 2:
