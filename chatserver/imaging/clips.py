@@ -108,7 +108,7 @@ def _reading() -> Iterator[None]:
     except Unreadable:
         raise
     except (av.FFmpegError, ValueError, IndexError, OSError, MemoryError) as error:
-        raise Unreadable(f"It is not a whole clip ({type(error).__name__}).") from None
+        raise Unreadable("It is not a whole clip.") from error
 
 
 def container_of(data: bytes) -> str | None:
