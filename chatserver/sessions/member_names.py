@@ -42,13 +42,16 @@ async def rename_user(tx: Transaction, user_id: str, name: str) -> None:
 
     Sessions are locked before the account and its rate limit, as everywhere. Invalid for a name that is not accepted.
     """
-    rows = await tx.fetch_all("sessions.open_memberships", user_id=user_id)
-    for row in rows:
+    locked = set()
+    for row in await tx.fetch_all("sessions.open_memberships", user_id=user_id):
         await service.lock(tx, row["session_id"])
+        locked.add(row["session_id"])
     user = await users.rename(tx, user_id, name)
-    for row in rows:
-        await _set_shown_name(tx, row["session_id"], user_id, user.name)
-        await service.announce(tx, row["session_id"])
+    # Read again: a session may have been deleted, or left, before it was locked.
+    for row in await tx.fetch_all("sessions.open_memberships", user_id=user_id):
+        if row["session_id"] in locked:
+            await _set_shown_name(tx, row["session_id"], user_id, user.name)
+            await service.announce(tx, row["session_id"])
 
 
 async def name_unnamed_members(tx: Transaction) -> bool:

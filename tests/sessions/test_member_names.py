@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from chatserver import messages, sessions
+from chatserver import messages, sessions, users
 from chatserver.messages.requests import CreateMessage
-from chatserver.privacy import erasure
+from chatserver.privacy import erasure, session_deletion
 from chatserver.sessions import member_names
 from chatserver.users import rate_limits
 from tests.support.locks import until_somebody_waits
@@ -116,6 +116,20 @@ async def test_a_new_name_waits_for_a_session_before_it_locks_the_account_and_it
 
     await (await database.run_system(join_slowly))
     assert (await seen(database, session))[bob] == "Robert"
+
+
+async def test_a_name_changes_though_a_session_is_deleted_meanwhile(database):
+    owner, session, code = await opens(database)
+    bob = await joins(database, code, "Bob")
+
+    async def delete_slowly(tx):
+        await session_deletion.delete_session(tx, owner, session)
+        renaming = asyncio.create_task(renames(database, bob, "Robert"))
+        await until_somebody_waits(tx)
+        return renaming
+
+    await (await database.run_system(delete_slowly))
+    assert (await database.run_system(users.get, bob)).name == "Robert"
 
 
 async def test_a_name_under_which_something_was_said_is_nobody_elses_later(database):
