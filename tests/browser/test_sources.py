@@ -262,6 +262,13 @@ async def test_a_picture_is_varied_and_edited_and_both_know_each_other(visit: Vi
     await results.click()
     await expect(viewer.locator("[data-slot=source] a")).to_have_count(1)
     await expect(viewer.locator(".settings")).to_contain_text("a picture, varied, 30 %")
+    # The two are compared, in a tab beside this one.
+    async with page.context.expect_page() as opening:
+        await viewer.get_by_role("link", name="Compare the two").click(modifiers=["Control"])
+    comparison = await opening.value
+    await expect(comparison.locator(".compare__picture")).to_have_count(2)
+    await expect(comparison.locator(".compare__settings")).to_contain_text("512 × 384")
+    await comparison.close()
     # An edit of the result.
     await viewer.locator("[data-use=edit]").click()
     await expect(viewer).to_be_hidden()

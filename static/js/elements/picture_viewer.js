@@ -274,10 +274,18 @@ export class PictureViewer extends HTMLElement {
   // What it was made from, and what was made from it, as far as whoever looks may see it.
   async #showRelated(asset) {
     for (const name of ["source", "results"]) this.#fillRelated(slot(this, name), [])
+    this.#offerComparison(null, asset)
     const found = await call("GET", `/assets/${asset}`).catch(() => null)
     if (!found || this.#card.dataset.asset !== asset) return
     this.#fillRelated(slot(this, "source"), found.source ? [found.source] : [])
+    this.#offerComparison(found.source, asset)
     this.#fillRelated(slot(this, "results"), found.results)
+  }
+
+  #offerComparison(source, asset) {
+    const place = slot(this, "compare")
+    place.hidden = !source || this.#card.dataset.kind !== "image"
+    if (source) place.firstElementChild.href = `/gallery/compare?first=${source.id}&second=${asset}`
   }
 
   #fillRelated(place, assets) {
