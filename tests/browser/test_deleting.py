@@ -76,7 +76,7 @@ async def test_a_deleted_session_can_be_taken_back_and_is_then_gone_for_everyone
         await shot(guest, "session-deleted-guest")
         assert "surprise" not in (await guest.content()).lower()
         for name, each in (("sessions", page), ("history", await visit.open("/history"))):
-            assert "cake" not in (await each.content()).lower(), name
+            assert "with candles" not in (await each.content()).lower(), name
     await chat.leaves()
 
 
@@ -97,7 +97,7 @@ async def test_a_page_that_is_left_in_the_five_seconds_deletes_all_the_same(prod
 
 async def test_a_session_is_deleted_under_its_own_name_and_not_after_it_was_taken_back(product, browser) -> None:
     ada = await sign_up(product, "Ada")
-    kept, other = [(await ada.buys("flash", title))["id"] for title in ("To be kept", "To go")]
+    kept, other = [(await ada.buys("flash-lite", title))["id"] for title in ("To be kept", "To go")]
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open("/sessions")
         dialog = page.locator("#deletion")
@@ -111,6 +111,9 @@ async def test_a_session_is_deleted_under_its_own_name_and_not_after_it_was_take
         await expect(dialog).to_contain_text("To go")
         await release_answer(page, 0)
         await expect(dialog.locator('[data-slot="name"]')).to_have_text("To go")
+        await expect(dialog.locator('[data-slot="credits"]')).to_have_text(
+            "3 of 3 pictures and 1 of 1 clip of this hour"
+        )
         await dialog.locator('[data-action="close-dialog"]').click()
         await keep.click()
         await go.click()

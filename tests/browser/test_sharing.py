@@ -171,7 +171,7 @@ async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(prod
 async def test_a_password_is_asked_once_and_a_prompt_comes_into_ones_own_session(product, browser) -> None:
     ada, grace = [await sign_up(product, name) for name in ("Ada", "Grace")]
     chat = await ada.joins(await ada.buys("pro"))
-    message = await chat.sees_ended(await chat.generates(PROMPT, width=128, height=128))
+    message = await chat.sees_ended(await chat.generates(PROMPT, width=192, height=128))
     await chat.leaves()
     [asset] = message["generations"][0]["assets"]
     session = await grace.buys("flash", "Graces session")
@@ -189,7 +189,11 @@ async def test_a_password_is_asked_once_and_a_prompt_comes_into_ones_own_session
         await expect(page.locator(".field__error")).to_contain_text("not the right one")
         await page.get_by_label("Password").fill("open sesame")
         await page.keyboard.press("Enter")
-        await page.locator(".shared-tile").click()
+        # It is alone, and seen whole without a press: as large as it is, and in no square of a grid.
+        tile = page.locator(".shared-tile")
+        assert await tile.evaluate("(each) => [each.clientWidth, each.clientHeight]") == [192, 128]
+        await expect(page.locator("main")).not_to_contain_text("Download all")
+        await tile.click()
         await shot(page, "picture-wide")
         await page.wait_for_load_state()  # its script keeps the prompt
         await page.get_by_role("button", name="Use this prompt in “Graces session”").click()

@@ -56,7 +56,7 @@ export class SessionDeletion extends HTMLElement {
     setText(slot(this, "time"), formatDuration(secondsUntil(expires_at)))
     setText(
       slot(this, "credits"),
-      `${image.left} of ${image.limit} pictures and ${video.left} of ${video.limit} clips of this hour`,
+      `${leftOf(image, "picture")} and ${leftOf(video, "clip")} of this hour`,
     )
   }
 
@@ -94,6 +94,10 @@ export class SessionDeletion extends HTMLElement {
     slot(this, "problem").hidden = !problem
     setText(slot(this, "problem"), problem)
   }
+}
+
+function leftOf({ left, limit }, noun) {
+  return `${left} of ${limit} ${limit === 1 ? noun : `${noun}s`}`
 }
 
 customElements.define("session-deletion", SessionDeletion)
