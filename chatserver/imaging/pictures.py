@@ -262,8 +262,22 @@ def _length_matches(data: bytes, image_format: str) -> bool:
 def _check_limits(image: Image.Image) -> None:
     if problem := size_limits.problem(image.size):
         raise Unreadable(problem)
-    if getattr(image, "n_frames", 1) > size_limits.MAX_FRAMES:
+    if _has_too_many_frames(image):
         raise Unreadable(f"It has more than {size_limits.MAX_FRAMES} frames.")
+
+
+def _has_too_many_frames(image: Image.Image) -> bool:
+    if image.format != "TIFF":
+        return getattr(image, "n_frames", 1) > size_limits.MAX_FRAMES
+    # To count those of a TIFF, Pillow reads them all, in a time that grows with their square.
+    try:
+        for frame in range(1, size_limits.MAX_FRAMES + 1):
+            image.seek(frame)
+    except EOFError:
+        return False
+    finally:
+        image.seek(0)
+    return True
 
 
 def _normalized(image: Image.Image, profile: bytes | None = None) -> Image.Image:

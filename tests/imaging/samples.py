@@ -75,6 +75,18 @@ def frames(count: int) -> bytes:
     return buffer.getvalue()
 
 
+def tiff_of_pages(number: int) -> bytes:
+    """A TIFF of so many pages, which all show one picture."""
+    data = picture("TIFF")
+    (first,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, first)
+    page, end = data[first : first + 2 + 12 * entries], len(data) + len(data) % 2
+    starts = range(end, end + (number - 1) * (len(page) + 4), len(page) + 4)
+    head = bytearray(data.ljust(end, b"\0"))
+    struct.pack_into("<I", head, first + len(page), end)
+    return bytes(head) + b"".join(page + struct.pack("<I", following) for following in (*starts[1:], 0))
+
+
 def bomb(width: int, height: int) -> bytes:
     """A valid PNG of one colour: few bytes, very many pixels."""
     pixels = zeros.zlib_stream((width * 3 + 1) * height)

@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import struct
+import time
 from collections.abc import Callable
 
 import psutil
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from PIL import Image, ImageCms
 
 from chatserver.errors import BadBytes, BlackedOut, Busy, NotAsOrdered
+from chatserver.imaging import pictures
 from chatserver.imaging import processor as processor_module
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.processes import pool
@@ -334,12 +336,26 @@ async def test_rounded_enlarged_and_fixed_sizes_of_services_are_accepted(process
     assert (picture.width, picture.height) == came
 
 
-async def test_a_picture_of_many_frames_is_no_picture(processor):
-    few, many = samples.frames(3), samples.frames(101)
-    assert (await processor.verify_picture(few, PROVENANCE)).width == 16
+@pytest.mark.parametrize(
+    ("few", "many"),
+    [
+        (lambda: samples.frames(3), lambda: samples.frames(101)),
+        (lambda: samples.tiff_of_pages(100), lambda: samples.tiff_of_pages(101)),
+    ],
+    ids=["WebP", "TIFF"],
+)
+async def test_a_picture_of_many_frames_is_no_picture(processor, few, many):
+    assert (await processor.verify_picture(few(), PROVENANCE)).width in {16, 48}
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_picture(many, PROVENANCE)
+        await processor.verify_picture(many(), PROVENANCE)
     assert "frames" in caught.value.message
+
+
+def test_no_more_pages_are_looked_at_than_there_may_be():
+    data, began = samples.tiff_of_pages(20_000), time.process_time()
+    with pytest.raises(pictures.Unreadable, match="frames"):
+        pictures.decode(data)
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
