@@ -20,7 +20,7 @@ from chatserver.openai_api.completion import WAIT_SECONDS
 from chatserver.realtime.limits import HEARTBEAT_SECONDS
 from chatserver.web.body_limits import MAX_UPLOAD_BYTES, UPLOADS
 from tests.support.conversation import talking
-from tests.support.proxies import DEPLOY, Front
+from tests.support.proxies import DEPLOY, Front, TlsFront
 from tests.support.story import sign_up
 
 # One composition is enough for all who share it.
@@ -70,6 +70,22 @@ async def test_pages_and_sockets_pass(ada, browser, front):
     await chat.says("through the proxy")
     await chat.sees_text("through the proxy")
     await chat.leaves()
+
+
+async def test_with_tls_what_comes_over_http_is_led_to_https(composition, tmp_path):
+    front = TlsFront(tmp_path, composition.upstreams)
+    await front.start()
+    try:
+        async with aiohttp.ClientSession() as client:
+            async with client.get(f"{front.url}/sign-in?next=/gallery", allow_redirects=False) as answer:
+                assert answer.status == 301
+                assert answer.headers["Location"] == f"{front.https_url}/sign-in?next=/gallery"
+            async with client.get(f"{front.https_url}/sign-in", ssl=False) as page:
+                assert page.status == 200 and "<html" in await page.text()
+            async with client.get(f"{front.https_url}/metrics", ssl=False) as answer:
+                assert answer.status == 404
+    finally:
+        await front.kill()
 
 
 async def test_a_forged_address_is_not_believed(composition, browser, front):

@@ -1,6 +1,7 @@
 """nginx and Caddy as processes of their own, told what `deploy/` tells them, with a test's addresses in place of its own."""
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.support import bound, ports
@@ -16,6 +18,7 @@ from tests.support import product as products
 from tests.support.dockerfile import ROOT
 
 DEPLOY = ROOT / "deploy"
+_CERTIFICATE = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
 # Where Debian keeps servers, which people's PATH need not name.
 _PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -53,10 +56,13 @@ class Front(products.Product):
                 preexec_fn=bound.to_this_process(signal.SIGTERM),
             )
         try:
-            await products.wait_until_ready(self)
+            await self._wait_until_ready()
         except BaseException:
             await self.kill()
             raise
+
+    async def _wait_until_ready(self) -> None:
+        await products.wait_until_ready(self)
 
     async def kill(self) -> None:
         """Ends it by its own way first: nginx's worker would outlive a killed master."""
@@ -73,9 +79,11 @@ class Front(products.Product):
             text = text.replace(there, here)
         return text
 
+    def _with_addresses(self, text: str) -> str:
+        return text.replace("listen 80;", f"listen {self._address};")
+
     def _nginx(self) -> list[str]:
-        text = self._put_upstreams((DEPLOY / "nginx.conf").read_text())
-        text = text.replace("listen 80;", f"listen {self._address};")
+        text = self._with_addresses(self._put_upstreams((DEPLOY / "nginx.conf").read_text()))
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         paths = "\n".join(f"{kind}_temp_path {self.folder}/nginx-{kind};" for kind in kinds)
         text = text.replace("http {", f"http {{\naccess_log off;\n{paths}")
@@ -100,3 +108,38 @@ class Front(products.Product):
     def _check(self, command: list[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=self.folder)
         assert done.returncode == 0, done.stderr
+
+
+class TlsFront(Front):
+    """nginx with TLS, as its example says: at `https_url`, with a certificate of its own, and `url` leads there."""
+
+    def __init__(self, folder: Path, upstreams: Mapping[str, str]) -> None:
+        super().__init__("nginx", folder, upstreams)
+        self.https_url = f"https://127.0.0.1:{ports.reserve()}"
+
+    async def _wait_until_ready(self) -> None:
+        async with asyncio.timeout(30), aiohttp.ClientSession() as client:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with client.get(f"{self.https_url}/readyz", ssl=False) as answer:
+                        if answer.status == 200:
+                            return
+                await asyncio.sleep(0.05)
+
+    def _with_addresses(self, text: str) -> str:
+        certificate, key = self.folder / "certificate.pem", self.folder / "key.pem"
+        self._check([program("openssl"), *_CERTIFICATE, "-keyout", str(key), "-out", str(certificate)])
+        text, count = re.subn(r"(?m)^    listen 80;\n    # With TLS, in its place:\n", "", text)
+        assert count == 1
+        # What is a directive behind its "#" is one of TLS.
+        text = re.sub(r"(?m)^( *)# ( *(?:[a-z][^\n]*[;{]|\}))$", r"\1\2", text)
+        places = {
+            "listen 443 ": f"listen {self.https_url.removeprefix('https://')} ",
+            "/etc/ssl/pictures.example.org.pem": str(certificate),
+            "/etc/ssl/pictures.example.org.key": str(key),
+            "https://$host$": f"{self.https_url}$",
+        }
+        for there, here in places.items():
+            assert there in text
+            text = text.replace(there, here)
+        return super()._with_addresses(text)
