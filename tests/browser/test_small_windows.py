@@ -22,6 +22,11 @@ LEAST_SIDES = """() => [...document.querySelectorAll('generation-card')].map((ti
 # The text that is cut off at the end of its line in the bar, without the title.
 CUT = """() => [...document.querySelectorAll('.bar__chips *')].filter((each) => each.scrollWidth > each.clientWidth + 1
   && each.clientWidth > 1 && getComputedStyle(each).overflowX !== 'visible').map((each) => each.textContent.trim())"""
+# How far down in their picture the lower ends of its buttons are.
+DOWN = """(all) => all.map((each) => {
+  const { top, height } = each.closest('.tile__frame').getBoundingClientRect()
+  return (each.getBoundingClientRect().bottom - top) / height
+})"""
 TOPS = "(all) => all.map((each) => each.getBoundingClientRect().top)"
 # In how many lines a name of one word stands.
 LINES_OF_NAME = """(name) => {
@@ -51,6 +56,10 @@ async def test_pictures_are_seen_in_a_low_window(product, browser) -> None:
             sides = await page.evaluate(LEAST_SIDES)
             assert len(sides) == 7
             assert min(sides) >= 100, (size, sides)
+            # What is pressed in the middle of a picture is the picture, also with a mouse that shows its tools.
+            await page.locator("generation-card").first.hover()
+            await expect(page.locator(".tile__tools").first.locator(".button:visible")).to_have_count(2)
+            assert max(await page.locator(".tile__tools").first.locator(".button:visible").evaluate_all(DOWN)) < 0.4
         # Over the narrowest tiles of a window with a mouse all tools stand in one line.
         await page.set_viewport_size({"width": 760, "height": 800})
         card = page.locator("generation-card").first
