@@ -23,7 +23,8 @@ def read_plain(connection: HTTPConnection, name: str) -> str | None:
     """The value of a cookie that our scripts write, under its name as it is on the wire; or None."""
     scope = connection.scope
     if _PARSED not in scope:
-        scope[_PARSED] = _parse(connection.headers.get("cookie", ""))
+        # Over HTTP/2 each cookie may be a header of its own, and a proxy may leave them so.
+        scope[_PARSED] = _parse(";".join(connection.headers.getlist("cookie")))
     found: dict[str, str] = scope[_PARSED]
     return found.get(name)
 

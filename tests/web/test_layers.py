@@ -65,6 +65,11 @@ async def test_cookies_of_any_kind_are_read_in_no_time(client: Client) -> None:
         assert await seconds_of_page(f"theme={cookie}") < 0.25, cookie[:4]
 
 
+async def test_cookies_may_come_in_several_headers(client: Client) -> None:
+    async with client.get("/form", headers=[("Cookie", "who=ada"), ("Cookie", "theme=dark")]) as answer:
+        assert 'data-theme="dark"' in await answer.text()
+
+
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "192.168.0.9", "", "[::1", "a@localhost:x"])
 async def test_a_foreign_name_is_refused(client: Client, host: str) -> None:
     async with client.get("/who", headers={"Host": host}) as answer:
