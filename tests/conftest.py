@@ -13,7 +13,7 @@ from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
 from chatserver.limits import Limits
 from chatserver.runtime import paths
-from tests.support import postgres, product, promises, quick_passwords, scheduling
+from tests.support import postgres, process_state, product, promises, quick_passwords, scheduling
 from tests.support.fork_server import ForkServer
 from tests.support.swift import running_swift
 
@@ -23,6 +23,8 @@ PATIENT = Timing(unit_deadline=60.0, unit_acquire=60.0)
 # Hypothesis calls an example that takes long, or takes long to make, a failure; a busy machine makes one of any.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+_STATE = pytest.StashKey[process_state.ProcessState]()
 
 
 def pytest_configure(config):
@@ -37,6 +39,20 @@ def pytest_runtest_makereport(call):
     if report.failed and (told := product.warnings_since(datetime.fromtimestamp(call.start, UTC))):
         report.sections.append(("what the products warned of", told))
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    item.stash[_STATE] = process_state.read()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    """A test that leaves its worker changed fails itself, and not those that come later."""
+    yield
+    left = process_state.changes(item.stash[_STATE], process_state.read())
+    assert not left, "the test leaves its process changed: " + "; ".join(left)
 
 
 def pytest_collection_finish():
