@@ -14,8 +14,6 @@ _LIMITS = (
     resource.RLIMIT_NPROC,
 )
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
-# pytest's own, which names the test that runs.
-_CHANGING = "PYTEST_CURRENT_TEST"
 
 
 class ProcessState(NamedTuple):
@@ -25,7 +23,6 @@ class ProcessState(NamedTuple):
     umask: str
     limits: tuple[tuple[int, int], ...]
     signals: tuple[object, ...]
-    environment: dict[str, str]
 
 
 def read() -> ProcessState:
@@ -38,7 +35,6 @@ def read() -> ProcessState:
         next(line for line in status.splitlines() if line.startswith("Umask")),
         tuple(resource.getrlimit(limit) for limit in _LIMITS),
         tuple(signal.getsignal(number) for number in _SIGNALS),
-        {name: value for name, value in os.environ.items() if name != _CHANGING},
     )
 
 
