@@ -2,7 +2,6 @@
 
 import os
 import resource
-import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ _LIMITS = (
     resource.RLIMIT_NOFILE,
     resource.RLIMIT_NPROC,
 )
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
 
 
 class ProcessState(NamedTuple):
@@ -22,7 +20,6 @@ class ProcessState(NamedTuple):
     folder: str
     umask: str
     limits: tuple[tuple[int, int], ...]
-    signals: tuple[object, ...]
 
 
 def read() -> ProcessState:
@@ -34,7 +31,6 @@ def read() -> ProcessState:
         os.getcwd(),
         next(line for line in status.splitlines() if line.startswith("Umask")),
         tuple(resource.getrlimit(limit) for limit in _LIMITS),
-        tuple(signal.getsignal(number) for number in _SIGNALS),
     )
 
 
