@@ -17,7 +17,7 @@ from chatserver.database.records import Record
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.generations import cancellation
 from chatserver.sessions.models import Session
-from chatserver.users import idempotency
+from chatserver.users import email_addresses, idempotency
 from chatserver.users.models import Role, Status
 
 PAGE = 50
@@ -30,15 +30,21 @@ LAST_CHARACTER = "\U0010ffff"
 
 
 class Person(Record, frozen=True, kw_only=True):
-    """An account in the list: without its address, which is not needed to choose from it."""
+    """An account in the list, with its address: several people may have one name."""
 
     id: str
     name: str
+    email: str
     role: Role
     status: Status
     created_at: datetime
     last_seen_at: datetime | None
     sessions: int
+
+    @property
+    def is_by_name(self) -> bool:
+        """Whether it is a guest who gave a name only, and has no address."""
+        return email_addresses.is_of_nobody(self.email)
 
 
 class OwnedSession(Struct, frozen=True, kw_only=True):
@@ -69,6 +75,11 @@ class PersonDetails(Struct, frozen=True, kw_only=True):
     sign_ins: int
     tokens: int
     sessions: list[OwnedSession]
+
+    @property
+    def is_by_name(self) -> bool:
+        """Whether it is a guest who gave a name only, and has no address."""
+        return email_addresses.is_of_nobody(self.email)
 
 
 class ReadMessage(Record, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ SELECT DISTINCT ON (kind) id, kind, started_at, ended_at, outcome, findings,
 
 -- name: people
 -- Accounts, the newest first: all, or those whose name or address begins so.
-SELECT u.id, u.name, u.role, u.status, u.created_at,
+SELECT u.id, u.name, u.email, u.role, u.status, u.created_at,
        (SELECT max(s.last_used_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at,
        (SELECT count(*) FROM user_sessions o WHERE o.user_id = u.id AND o.status <> 'deleted') AS sessions
   FROM users u
@@ -89,7 +89,7 @@ SELECT u.id, u.name, u.role, u.status, u.created_at,
 -- name: people_by_words
 -- Accounts whose name or address begins with these words, the newest first; each half is bounded by its index, which a range
 -- can use in a generic plan, and LIKE cannot.
-SELECT u.id, u.name, u.role, u.status, u.created_at,
+SELECT u.id, u.name, u.email, u.role, u.status, u.created_at,
        (SELECT max(s.last_used_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at,
        (SELECT count(*) FROM user_sessions o WHERE o.user_id = u.id AND o.status <> 'deleted') AS sessions
   FROM users u

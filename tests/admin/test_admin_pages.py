@@ -75,6 +75,17 @@ async def test_a_provider_is_paused_and_resumed_with_a_form_and_the_log_says_so(
     ]
 
 
+async def test_people_of_one_name_are_told_apart_by_their_addresses(product, operator, database):
+    name = f"Ada {uuid.uuid4().hex[:6]}"
+    first, second, guest = [await sign_up(product, name.replace(" ", "-")) for _ in range(3)]
+    await run_sql(database, "UPDATE users SET name = $1 WHERE id = ANY($2)", name, [first.id, second.id, guest.id])
+    await run_sql(database, "UPDATE users SET email = 'guest-' || id || '@invalid' WHERE id = $1", guest.id)
+    text = (await operator.visit(f"/admin/people?q={name}")).text
+    rows = [re.sub(r"<.*?>", " ", row).split() for row in re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)]
+    assert [row[2] for row in rows if row[:1] == ["Ada"]] == ["none:", second.user["email"], first.user["email"]]
+    assert "@invalid" not in text + (await operator.visit(f"/admin/people/{guest.id}")).text
+
+
 async def test_a_form_without_its_token_or_for_nothing_that_exists_does_nothing(operator, database):
     before = await run_sql(database, "SELECT count(*) AS n FROM audit_entries")
     page = await operator.visit("/admin/work")
