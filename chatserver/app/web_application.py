@@ -1,7 +1,7 @@
 """The ASGI application of a web process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from chatserver import config as configuration
+from chatserver import plans
 from chatserver.admin.checks import Checks
 from chatserver.admin.updates import AdminChannel
 from chatserver.announcements import rendering as announcement_rendering
@@ -45,8 +46,8 @@ log = structlog.get_logger(__name__)
 class WebApplication:
     """The ASGI application of one web process; made by `open_web_application`."""
 
-    def __init__(self, state: State, site: Site, work: AsyncExitStack) -> None:
-        self._state, self._work = state, work
+    def __init__(self, state: State, site: Site, work: AsyncExitStack, unknown_plans: Sequence[str]) -> None:
+        self._state, self._work, self._unknown_plans = state, work, unknown_plans
         identify = request_identity.ViewerFinder(state.database, state.config).identify
         self._http = http_application(state, site, identify)
         is_own = partial(is_own_origin, state.config)
@@ -85,11 +86,13 @@ class WebApplication:
         await self._http.state.payments.close()
 
     def announce_start(self) -> None:
-        """Logs the address, and a warning where sessions cost nothing."""
+        """Logs the address, and warnings where sessions cost nothing or a setting names no plan."""
         config = self._state.config
         log.info("web.started", address=config.origin, port=config.port, providers=list(self._state.providers))
         if "instant" in config.checkout:
             log.warning("checkout.instant", meaning="whoever signs up gets sessions at once and for nothing")
+        for setting in self._unknown_plans:
+            log.warning("plans.unknown", meaning=f"{setting}, which is no plan", advice="chatserver plans list")
 
 
 @asynccontextmanager
@@ -108,7 +111,7 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
     ):
         if with_worker:
             await work.enter_async_context(running_worker(state))
-        product = WebApplication(state, site, work)
+        product = WebApplication(state, site, work, await state.database.run_system(plans.unknown_in, config))
         closing.push_async_callback(product.close)
         state.hub.readiness.accepts_users = True
         gc_tuning.freeze()

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
-from chatserver.config import Config, values
+from chatserver import plans
+from chatserver.config import Config
 from chatserver.database import command_line, migrations, pgbouncer, roles
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
@@ -96,17 +97,7 @@ async def _processes(config: Config, connection: asyncpg.Connection) -> list[Fin
 async def _plans(config: Config, connection: asyncpg.Connection) -> Finding:
     """Whether the plans that settings name are there: they are rows, which come and go without a start."""
     known = {row["id"] for row in await connection.fetch("SELECT id FROM session_config")}
-    named = {
-        "DEFAULT_PLAN": [config.default_plan],
-        "TRIAL_PLAN": [config.trial_plan],
-        "PICTURE_MARK": config.picture_mark,
-    }
-    unknown = [
-        f"{setting} names {values.shown(plan)}"
-        for setting, plans in named.items()
-        for plan in plans
-        if plan and plan not in known and (setting, plan) != ("PICTURE_MARK", "all")
-    ]
+    unknown = plans.unknown(config, known)
     if unknown:
         mend = f"The plans are: {', '.join(sorted(known))} (chatserver plans list)."
         return warning("plans", f"{'; '.join(unknown)}, which is no plan.", mend)

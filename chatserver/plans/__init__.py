@@ -1,6 +1,18 @@
 """Plans: what sessions cost and include."""
 
 from chatserver.plans.models import Offer, Plan, Price
-from chatserver.plans.service import default_of, find, list_all, list_plans, offers, save
+from chatserver.plans.service import default_of, find, list_all, list_plans, offers, save, unknown, unknown_in
 
-__all__ = ["Offer", "Plan", "Price", "default_of", "find", "list_all", "list_plans", "offers", "save"]
+__all__ = [
+    "Offer",
+    "Plan",
+    "Price",
+    "default_of",
+    "find",
+    "list_all",
+    "list_plans",
+    "offers",
+    "save",
+    "unknown",
+    "unknown_in",
+]

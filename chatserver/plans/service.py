@@ -1,13 +1,14 @@
 """Reading plans, and the operator's changes to them. A session keeps the credits with which it was sold."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from chatserver import audit, currencies
 from chatserver.audit import Actor
+from chatserver.config import Config, values
 from chatserver.database import Transaction
 from chatserver.errors import Invalid
 from chatserver.plans.models import Offer, Plan, Price
@@ -44,6 +45,27 @@ def offers(plans: Sequence[Plan], default_id: str) -> list[Offer]:
     )
     default = default_of(plans, default_id) if len(plans) > 1 else None
     return [Offer(plan=plan, is_default=plan is default, differing=differing) for plan in plans]
+
+
+async def unknown_in(tx: Transaction, config: Config) -> list[str]:
+    """The settings that name plans which are not there, in words: "TRIAL_PLAN names 'flsh'"."""
+    return unknown(config, {plan.id for plan in await list_all(tx)})
+
+
+def unknown(config: Config, known: Collection[str]) -> list[str]:
+    """The same, of the ids of all plans. It is warned of and no reason to stop: plans are rows, which come and go without a
+    start, and the one that is missing may be added once the server runs."""
+    named = {
+        "DEFAULT_PLAN": [config.default_plan],
+        "TRIAL_PLAN": [config.trial_plan],
+        "PICTURE_MARK": config.picture_mark,
+    }
+    return [
+        f"{setting} names {values.shown(plan)}"
+        for setting, plans in named.items()
+        for plan in plans
+        if plan and plan not in known and (setting, plan) != ("PICTURE_MARK", "all")
+    ]
 
 
 async def save(tx: Transaction, actor: Actor, plan: Plan) -> Plan:

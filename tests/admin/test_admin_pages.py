@@ -1,5 +1,6 @@
 """The operator's pages over the whole product: who gets in, and what they find."""
 
+import json
 import re
 import uuid
 from pathlib import Path
@@ -9,7 +10,15 @@ import pytest
 from chatserver.admin.pages import layout
 from tests.support.page_visits import opened
 from tests.support.people import run_sql
+from tests.support.product import running
 from tests.support.story import sign_up
+
+
+@pytest.fixture(scope="module")
+async def product(database_url, tmp_path_factory):
+    """With a setting that names a plan which is not there."""
+    async with running(tmp_path_factory.mktemp("product"), DATABASE_URL=database_url, DEFAULT_PLAN="flesh") as process:
+        yield process
 
 
 async def test_every_section_of_the_navigation_answers(operator):
@@ -50,6 +59,12 @@ async def test_the_overview_answers_whether_it_works_and_whether_anybody_waits(o
     assert "Yes, everything answers" in text
     assert "Is anyone waiting?" in text
     assert "Provider sketch" in text
+
+
+async def test_a_setting_that_names_no_plan_stops_nothing_and_is_told(operator, product):
+    assert "DEFAULT_PLAN names &#39;flesh&#39;, which is no plan" in (await operator.visit("/admin")).text
+    [told] = [json.loads(line) for line in product.output().splitlines() if '"plans.unknown"' in line]
+    assert (told["level"], told["meaning"]) == ("warning", "DEFAULT_PLAN names 'flesh', which is no plan")
 
 
 async def test_the_overview_says_that_a_refund_has_not_arrived(operator, database):
