@@ -173,6 +173,7 @@ async def _ensure_table(connection: "asyncpg.Connection") -> None:
 async def _compare(connection: "asyncpg.Connection", files: list[Migration]) -> list[Migration]:
     if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return files
+    await roles.require_owners(connection)
     rows = await connection.fetch("SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version")
     if len(rows) > len(files):
         raise ConfigurationError(

@@ -8,7 +8,34 @@ from chatserver.errors import ConfigurationError
 # The working roles; the owner of the tables assumes one with SET ROLE for each transaction.
 ROLES = ("chatserver_web", "chatserver_worker")
 
+# What a restore has left out, in words: the owner of the tables, the owner of a function that stands for one of the working
+# roles, or a right of theirs.
+_LEFT_OUT = """
+WITH tables AS (SELECT relowner AS owner FROM pg_class WHERE oid = to_regclass('schema_migrations'))
+SELECT words FROM (
+       SELECT 1 AS place, format('the tables belong to %s', pg_get_userbyid(owner)) AS words
+         FROM tables WHERE NOT pg_has_role(owner, 'USAGE')
+        UNION ALL
+       SELECT 2, format('the function %s belongs to %s', min(proname), pg_get_userbyid(owner))
+         FROM pg_proc JOIN tables ON owner = proowner
+        WHERE prosecdef AND pronamespace = current_schema()::regnamespace GROUP BY owner
+        UNION ALL
+       SELECT 3, format('%s may not read users', rolname)
+         FROM pg_roles WHERE rolname = 'chatserver_worker' AND NOT has_table_privilege(oid, to_regclass('users'), 'SELECT')
+       ) AS left_out ORDER BY place LIMIT 1
+"""
+
 log = structlog.get_logger(__name__)
+
+
+async def require_owners(connection: "asyncpg.Connection") -> None:
+    """Raises ConfigurationError for a database that was restored without its owners or rights: every request would fail."""
+    left_out = await connection.fetchval(_LEFT_OUT)
+    if left_out:
+        raise ConfigurationError(
+            f"The database was restored without its owners and rights: {left_out}. Restore it again as docs/database.md "
+            "says, in a single transaction, and without --no-owner and --no-privileges."
+        )
 
 
 async def ensure_working_roles(connection: "asyncpg.Connection", owner: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from chatserver.database import Database, load_queries, migrations
 from chatserver.database.command_line import NullPublisher
 from chatserver.database.embedded import paths as postgres_paths
+from chatserver.errors import ConfigurationError
 from chatserver.runtime import paths
 from tests.support import people
 
@@ -72,6 +73,31 @@ async def test_a_dump_restores_rows_rights_and_owners_without_a_superuser(databa
 async def test_the_owner_cannot_dump_and_is_told(database_url, ada, shell):
     code, said = shell(commands(SECTION, "sh")[0].replace("BACKUP_URL", "DATABASE_URL"), database_url)
     assert (code, "row-level security" in said) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "as_superuser", "left_out"),
+    [
+        ("--no-owner", False, "the function create_at_once belongs to chatserver"),
+        ("--no-owner", True, "the tables belong to postgres"),
+        ("--no-privileges", False, "chatserver_worker may not read users"),
+    ],
+)
+async def test_a_restore_without_owners_or_rights_is_refused_at_the_start(
+    postgres_server, database_url, ada, shell, flags, as_superuser, left_out
+):
+    new_url = await postgres_server.create_database("template0")
+    dump, restore = commands(SECTION, "sh")
+    assert shell(dump, database_url) == (0, "")
+    restore = restore.replace("--clean", f"{flags} --clean")
+    # What a managed server's own administrator does with a dump.
+    restored_as = postgres_server.admin_url_of(new_url) if as_superuser else new_url
+    assert shell(restore, restored_as)[0] == 0
+    for look in (migrations.migrate, migrations.status):
+        with pytest.raises(ConfigurationError) as refused:
+            await look(new_url)
+        assert f"restored without its owners and rights: {left_out}." in refused.value.message
+    await postgres_server.drop_database(new_url)
 
 
 async def test_an_embedded_database_moves_to_a_server_that_is_older(postgres_server, database_url, ada, shell):
