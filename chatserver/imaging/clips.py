@@ -12,18 +12,9 @@ from av.container import InputContainer
 from PIL import Image
 
 from chatserver.imaging import containers, size_limits, xmp
+from chatserver.imaging.decoding import Unreadable, is_avif
 from chatserver.imaging.fingerprints import fingerprint
-from chatserver.imaging.pictures import (
-    WARM_UP,
-    AllBlack,
-    Unreadable,
-    check_size,
-    hue,
-    is_avif,
-    is_black,
-    placeholder,
-    thumbnail,
-)
+from chatserver.imaging.pictures import WARM_UP, AllBlack, check_size, hue, is_black, placeholder, thumbnail
 from chatserver.imaging.protocol import Clip, Provenance
 from chatserver.processes import preloading
 

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from chatserver.imaging import clips, pictures
+from chatserver.imaging import clips, decoding, pictures
 from chatserver.imaging.fingerprints import fingerprint
 from chatserver.imaging.protocol import Inspection
 
@@ -12,5 +12,5 @@ def inspect(data: bytes) -> Inspection:
     container = clips.container_of(data)
     if container is not None:
         return Inspection(content_type=clips.FORMATS[container][1], fingerprint=fingerprint(clips.poster_of(data)))
-    image = pictures.decode(data)
-    return Inspection(content_type=Image.MIME[pictures.format_of(data)], fingerprint=pictures.fingerprint_of(image))
+    image = decoding.decode(data)
+    return Inspection(content_type=Image.MIME[decoding.format_of(data)], fingerprint=pictures.fingerprint_of(image))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from PIL import Image, ImageChops, ImageFilter
 
-from chatserver.imaging import pictures, uploads
-from chatserver.imaging.pictures import Unreadable
+from chatserver.imaging import decoding, pictures, uploads
+from chatserver.imaging.decoding import Unreadable
 from chatserver.imaging.protocol import Mask
 
 # Pixels a side at most: finer than any hand paints.
@@ -29,7 +29,7 @@ def verify(data: bytes) -> bytes:
 
 def verify_transparency(data: bytes, picture: bytes) -> bytes:
     """The same of a mask that marks by what is transparent in it, and is as large as the picture that was sent with it."""
-    size = pictures.decode(picture, uploads.format_of(picture)).size
+    size = decoding.decode(picture, uploads.format_of(picture)).size
 
     def check(image: Image.Image) -> None:
         if image.size != size:
@@ -50,7 +50,7 @@ def _kept(grey: Image.Image) -> bytes:
 
 def applied(made: Image.Image, mask: Mask) -> Image.Image:
     """The source with what was made in its marked part; all else are the source's own pixels, and its size."""
-    source = pictures.decode(mask.source)
+    source = decoding.decode(mask.source)
     with Image.open(io.BytesIO(mask.data)) as image:
         marked = _marked(image.convert("L").resize(source.size, Image.Resampling.BILINEAR))
     fitted = pictures.with_mode_of(source, made).resize(source.size, Image.Resampling.LANCZOS)
@@ -63,7 +63,7 @@ def _decode(
     """The mask in grey, as `grey` makes it; `check` sees it before any pixel is decoded."""
     if not data.startswith(_PNG):
         raise Unreadable("is no PNG")
-    if not data.endswith(pictures.PNG_END):
+    if not data.endswith(decoding.PNG_END):
         raise Unreadable("is not a whole PNG")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
@@ -74,7 +74,7 @@ def _decode(
         raise
     except Image.DecompressionBombError:
         raise Unreadable(_TOO_LARGE) from None
-    except Exception:  # noqa: BLE001  as in `pictures.decode`
+    except Exception:  # noqa: BLE001  as in `decoding.decode`
         raise Unreadable("is not a whole PNG") from None
 
 

@@ -5,8 +5,8 @@ Nothing of the file itself is kept: no metadata, no name, no second frame, no by
 
 import hashlib
 
-from chatserver.imaging import pictures
-from chatserver.imaging.pictures import Unreadable
+from chatserver.imaging import decoding, pictures
+from chatserver.imaging.decoding import Unreadable
 from chatserver.imaging.protocol import Picture
 
 try:
@@ -31,7 +31,7 @@ def verify(data: bytes) -> Picture:
 
     It has no fingerprint, by which only what was made here is recognised. Raises Unreadable, with a reason for people.
     """
-    image = pictures.within(pictures.decode(data, format_of(data)), KEPT_SIDE)
+    image = pictures.within(decoding.decode(data, format_of(data)), KEPT_SIDE)
     png = pictures.encode_png(image, None)
     return Picture(
         data=png,
@@ -54,8 +54,8 @@ def format_of(data: bytes) -> str:
     *others, last = NAMES.values()
     kinds = f"{', '.join(others)} or {last}"
     try:
-        found = pictures.format_of(data)
-    except pictures.UnknownFormat:
+        found = decoding.format_of(data)
+    except decoding.UnknownFormat:
         raise Unreadable(f"It is no {kinds} picture.") from None
     if found not in NAMES:
         raise Unreadable(f"It is {'an' if found == 'AVIF' else 'a'} {found} picture. {kinds} can be uploaded.")
@@ -63,4 +63,4 @@ def format_of(data: bytes) -> str:
 
 
 def _is_heic(data: bytes) -> bool:
-    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and not pictures.is_avif(data)
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and not decoding.is_avif(data)

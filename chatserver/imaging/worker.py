@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chatserver.imaging import clips, inspection, masks, pictures, uploads
+from chatserver.imaging import clips, decoding, inspection, masks, pictures, uploads
 from chatserver.imaging.protocol import (
     ConvertPicture,
     CopyClip,
@@ -40,7 +40,7 @@ def _do(task: ImagingTask) -> object:
         case ConvertPicture(png, wanted, provenance, marked):
             return pictures.convert(png, wanted, provenance, marked=marked)
         case ShrinkPicture(png, side, provenance):
-            return pictures.shrunk(pictures.decode(png), side, provenance)
+            return pictures.shrunk(decoding.decode(png), side, provenance)
         case CopyClip(clip, provenance):
             return clips.copied(clip, provenance)
         case InspectFile(data):

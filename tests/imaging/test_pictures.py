@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from PIL import Image, ImageCms
 
 from chatserver.errors import BadBytes, BlackedOut, Busy, NotAsOrdered
-from chatserver.imaging import pictures
+from chatserver.imaging import decoding
 from chatserver.imaging import processor as processor_module
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.processes import pool
@@ -353,8 +353,8 @@ async def test_a_picture_of_many_frames_is_no_picture(processor, few, many):
 
 def test_no_more_pages_are_looked_at_than_there_may_be():
     data, began = samples.tiff_of_pages(20_000), time.process_time()
-    with pytest.raises(pictures.Unreadable, match="frames"):
-        pictures.decode(data)
+    with pytest.raises(decoding.Unreadable, match="frames"):
+        decoding.decode(data)
     assert time.process_time() - began < 1.0
 
 
