@@ -7,17 +7,16 @@ is parsed at a time: input that follows it is held as bytes, and reading is paus
 
 import asyncio
 import math
-from collections.abc import Callable
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, cast
 
-from uvicorn._types import ASGI3Application, ASGISendEvent
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chatserver.edge import connection_limits, limits
 from chatserver.edge.connection_limits import ConnectionLimiter
+from chatserver.edge.http_response import HoldingFlowControl, ResponseCycle
 from chatserver.realtime.limits import BUFFER_BYTES
 from chatserver.runtime import metrics
 
@@ -28,7 +27,7 @@ _END_OF_HEADERS = b"\r\n\r\n"
 
 
 class Phase(Enum):
-    """What is being read on a connection. The names are labels of the metric `CUT`."""
+    """What is being read on a connection. The names are labels of the metric `CONNECTIONS_CUT`."""
 
     idle = 0
     headers = 1
@@ -38,56 +37,8 @@ class Phase(Enum):
     discarding = 3
 
 
-class HoldingFlowControl(FlowControl):
-    """uvicorn's flow control, which does not resume reading while input is held."""
-
-    is_holding = False
-    headers: list[tuple[bytes, bytes]]
-
-    def resume_reading(self) -> None:
-        if not self.is_holding:
-            super().resume_reading()
-
-
 class RequestRefused(Exception):
     """Raised in a callback of the parser to stop parsing."""
-
-
-class HeadAndBody:
-    """The transport of a response until its body begins: the head leaves with the first part of that, in one system call."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
-        self.close, self.is_closing = transport.close, transport.is_closing
-        self.write: Callable[[bytes], None] = self._keep
-
-    def _keep(self, head: bytes) -> None:
-        self.write = lambda body: self.transport.writelines([head, body])
-
-
-class ResponseCycle(RequestResponseCycle):
-    """uvicorn's request and response, in fewer writes; its 500, where the application failed, has all headers."""
-
-    async def send(self, message: ASGISendEvent) -> None:
-        # The answer to HEAD has no body that could take the head along.
-        if message["type"] == "http.response.start" and self.scope["method"] != "HEAD":
-            self.transport = cast(asyncio.Transport, HeadAndBody(self.transport))
-            await super().send(message)
-            return
-        await super().send(message)
-        if isinstance(self.transport, HeadAndBody):
-            self.transport = self.transport.transport
-
-    async def send_500_response(self) -> None:
-        body = b"Internal Server Error.\n"
-        headers = [
-            *cast(HoldingFlowControl, self.flow).headers,
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class HttpProtocol(HttpToolsProtocol):
