@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from chatserver.config import values
-from chatserver.config.settings import SHORTEST_SECRET, Config, report_hours_by_kind
+from chatserver.config import normalization, values
+from chatserver.config.settings import SHORTEST_SECRET, Config
 from chatserver.errors import ConfigurationError
 
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
@@ -38,7 +38,7 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
 
 
 def _check(config: Config) -> None:
-    report_hours_by_kind(config)
+    normalization.report_hours(config.report_hours, Config.report_hours)
     # Checked here, since the port of the command line is not parsed by `values`.
     if config.port < 0:
         raise ConfigurationError(f"PORT is {config.port}; it must be at least 0.")

@@ -10,10 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from chatserver.config import values
+from chatserver.config import normalization
 from chatserver.config.timing import Timing
-from chatserver.errors import ConfigurationError
-from chatserver.net import ip_addresses, urls
+from chatserver.net import urls
 
 
 def _setting(
@@ -337,9 +336,9 @@ class Config:
 
     def __post_init__(self) -> None:
         # Here, and not where the environment is read, so that every Config has normalised addresses.
-        for name, value in _addresses(self).items():
+        for name, value in normalization.addresses(vars(self)).items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "checkout", _checkouts(self.checkout))
+        object.__setattr__(self, "checkout", normalization.checkouts(self.checkout))
 
     @property
     def origin(self) -> str:
@@ -357,7 +356,7 @@ class Config:
     @property
     def hours_by_report_kind(self) -> dict[str, int]:
         """Hours within which a report of each kind is to be decided."""
-        return report_hours_by_kind(self)
+        return normalization.report_hours(self.report_hours, Config.report_hours)
 
     @property
     def provider_order(self) -> tuple[str, ...]:
@@ -366,79 +365,3 @@ class Config:
             return self.providers
         wants_huggingface = bool(self.huggingface_api_key or self.image_base_url)
         return ("huggingface",) if wants_huggingface else ("diffusers",) if self.diffusers_model else ("sketch",)
-
-
-# A year.
-_MOST_REPORT_HOURS = 8760
-_CHECKOUTS = ("stripe", "razorpay", "instant", "manual", "codes")
-
-
-def report_hours_by_kind(config: Config) -> dict[str, int]:
-    """REPORT_HOURS by kind, of those that are not named the default. Raises ConfigurationError."""
-    hours = dict(_parse_hours(part) for part in Config.report_hours)
-    for part in config.report_hours:
-        kind, number = _parse_hours(part)
-        if kind not in hours:
-            raise ConfigurationError(f"REPORT_HOURS names {values.shown(kind)}; kinds are: {', '.join(hours)}.")
-        hours[kind] = number
-    return hours
-
-
-def _parse_hours(part: str) -> tuple[str, int]:
-    kind, number = (each.strip() for each in part.partition("=")[::2])
-    if not (number.isascii() and number.isdigit() and len(number) <= 4 and 1 <= int(number) <= _MOST_REPORT_HOURS):
-        raise ConfigurationError(
-            f"REPORT_HOURS has {values.shown(part)}; it must be kind=hours, with hours from 1 to {_MOST_REPORT_HOURS}."
-        )
-    return kind, int(number)
-
-
-def _checkouts(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The ways to pay, each once, in the order in which people are offered them. Raises ConfigurationError."""
-    for name in names or ("",):
-        if name not in _CHECKOUTS:
-            raise ConfigurationError(f"CHECKOUT names {values.shown(name)}; it must be of: {', '.join(_CHECKOUTS)}.")
-    return tuple(dict.fromkeys(names))
-
-
-def _addresses(config: Config) -> dict[str, Any]:
-    """Every setting that is an address, in its normal form. Raises ConfigurationError."""
-    return {
-        "host": _listening_host(config.host),
-        "public_url": config.public_url and urls.public("PUBLIC_URL", config.public_url),
-        **{
-            name: getattr(config, name) and urls.base(name.upper(), getattr(config, name))
-            for name in (
-                "hf_endpoint",
-                "hf_router_url",
-                "chat_base_url",
-                "image_base_url",
-                "stripe_api_url",
-                "razorpay_api_url",
-            )
-        },
-        **{
-            name: getattr(config, name) and urls.engine(name.upper(), getattr(config, name), schemes)
-            for name, schemes in _ENGINES.items()
-        },
-        **{
-            name: getattr(config, name) and urls.link(name.upper(), getattr(config, name))
-            for name in ("site_privacy_url", "site_docs_url", "site_source_url")
-        },
-        "hf_result_hosts": tuple(urls.result_host(text) for text in config.hf_result_hosts),
-        "trusted_proxies": tuple(str(ip_addresses.setting("TRUSTED_PROXIES", text)) for text in config.trusted_proxies),
-    }
-
-
-_ENGINES = {
-    "database_url": ("postgresql", "postgres"),
-    "smtp_url": ("smtp", "smtps"),
-    "redis_url": ("redis", "rediss", "unix"),
-    "storage_url": ("file", "s3"),
-}
-
-
-def _listening_host(text: str) -> str:
-    """An address or a name of this machine, without the brackets that IPv6 has in an address of the web."""
-    host = urls.host_of(f"[{text}]" if ":" in text and not text.startswith("[") else text)
-    return text if host is None else host.strip("[]")
