@@ -9,7 +9,7 @@ import structlog
 from chatserver.config import Config
 from chatserver.database import Database, Transaction
 from chatserver.errors import Busy, ChatserverError, Conflict, GatewayFailed, NotAllowed, NotFound
-from chatserver.payments import service
+from chatserver.payments import service, settlement
 from chatserver.payments.base import BadSignature, Gateway
 from chatserver.payments.models import GatewayReport, Mode, PlanOrder
 from chatserver.runtime import clock, failpoints
@@ -100,7 +100,7 @@ class PaymentProcessor:
     async def _ask(self, gateway: Gateway, order: PlanOrder) -> PlanOrder:
         answer = await gateway.fetch_status(order)
         failpoints.at("gateway-answer")
-        return await self._database.run_system(service.settle, order.id, answer, self.mode, by_mail=self._by_mail)
+        return await self._database.run_system(settlement.settle, order.id, answer, self.mode, by_mail=self._by_mail)
 
     async def refresh(self, order: PlanOrder) -> PlanOrder:
         """`settle` for a page that somebody looks at: at most every two seconds; as it is where that fails now."""
@@ -143,7 +143,7 @@ class PaymentProcessor:
         return await self.settle(order)
 
     async def _give_back(self, gateway: Gateway, order: PlanOrder, amount: int, key: str) -> None:
-        await self._database.run_system(service.begin_refund, order, amount)
+        await self._database.run_system(settlement.begin_refund, order, amount)
         await gateway.refund(order, amount, key)
         failpoints.at("gateway-refund")
 
@@ -163,9 +163,9 @@ async def _record_report(tx: Transaction, gateway: str, found: GatewayReport, by
     if found.refund_failed:
         await service.report_failed_refund(tx, order, found.kind)
     if found.disputed:
-        await service.dispute(tx, order)
+        await settlement.dispute(tx, order)
     if found.lost:
-        await service.lose(tx, order.id, by_mail=by_mail)
+        await settlement.lose(tx, order.id, by_mail=by_mail)
     await tx.execute("payments.make_due", id=order.id)
     return order
 

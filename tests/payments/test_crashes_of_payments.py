@@ -15,7 +15,7 @@ from tests.support.people import run_sql
 from tests.support.story import sign_up
 
 # All other steps are those of test_interruptions.py, in processes without a web server.
-STEP = "before-commit:chatserver.payments.service.settle"
+STEP = "before-commit:chatserver.payments.settlement.settle"
 
 
 async def test_an_order_survives_the_kill_of_a_product(own_database, own_database_url, tmp_path):

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from chatserver import credits
 from chatserver.errors import ChatserverError, Conflict, GatewayFailed, NotAllowed, RateLimited
-from chatserver.payments import auditor, service
+from chatserver.payments import auditor, service, settlement
 from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
 from chatserver.privacy import erasure
 from tests.emulators import payments
@@ -245,7 +245,7 @@ async def test_whatever_happens_to_orders_money_and_books_agree(database, till, 
             order = self.one(data, self.is_kept)
             found, before = self.find(order), sum(emulator.money[order.id])
             try:
-                asked = service.refundable(found, Decimal(amount))
+                asked = settlement.refundable(found, Decimal(amount))
             except NotAllowed:
                 return
             self.heard(till.refund(found, asked))

@@ -16,7 +16,7 @@ from chatserver.config import load
 from chatserver.costs import refunds
 from chatserver.errors import ConfigurationError, Conflict, GatewayFailed, Invalid, NotAllowed, NotFound, RateLimited
 from chatserver.events import user_channel
-from chatserver.payments import auditor, razorpay, service
+from chatserver.payments import auditor, razorpay, service, settlement
 from chatserver.payments.base import BadSignature
 from chatserver.payments.events import PaymentNotice
 from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
@@ -227,7 +227,7 @@ async def test_an_order_of_test_mode_is_not_granted_on_a_live_installation(datab
     emulator.pay(order.gateway_id)
     answer = await till.gateways["stripe"].fetch_status(order)
     for claimed in (answer, msgspec.structs.replace(answer, is_live=True)):
-        assert (await database.run_system(service.settle, order.id, claimed, "live")).state == "open"
+        assert (await database.run_system(settlement.settle, order.id, claimed, "live")).state == "open"
     await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order.id)
     assert order.id not in [each.id for each in await database.run_system(service.claim, GATEWAYS, "live", 100)]
     await till.settle(order)
@@ -379,7 +379,7 @@ async def test_receipts_of_each_mode_are_numbered_from_one_without_gaps(own_data
 async def test_an_account_that_is_closed_in_the_middle_of_a_grant_has_its_money_back(
     database, till, emulator, ada, monkeypatch
 ):
-    order, grant = await placed(database, till, ada), service._grant
+    order, grant = await placed(database, till, ada), settlement._grant
     emulator.pay(order.gateway_id)
 
     async def grant_and_lose(tx, *args):
@@ -387,7 +387,7 @@ async def test_an_account_that_is_closed_in_the_middle_of_a_grant_has_its_money_
         await database.run_system(erasure.close_account, ada)
         return session
 
-    monkeypatch.setattr(service, "_grant", grant_and_lose)
+    monkeypatch.setattr(settlement, "_grant", grant_and_lose)
     with pytest.raises(Conflict):
         await till.settle(order)
     assert await granted(database, order) == (0, 0)
@@ -399,18 +399,18 @@ async def test_an_account_that_is_closed_in_the_middle_of_a_grant_has_its_money_
 async def test_what_cannot_be_granted_now_is_no_error_of_a_report_or_a_page_and_is_granted_later(
     database, till, emulator, ada, monkeypatch, refused
 ):
-    order, grant = await placed(database, till, ada), service._grant
+    order, grant = await placed(database, till, ada), settlement._grant
     emulator.pay(order.gateway_id)
 
     async def refuse(*_):
         raise refused
 
-    monkeypatch.setattr(service, "_grant", refuse)
+    monkeypatch.setattr(settlement, "_grant", refuse)
     await till.receive_report(*emulator.report(order.gateway_id))
     assert (await till.refresh(order)).state == "open"
     with pytest.raises(refused):
         await till.settle(order)
-    monkeypatch.setattr(service, "_grant", grant)
+    monkeypatch.setattr(settlement, "_grant", grant)
     assert (await till.settle(order)).state == "fulfilled"
 
 
@@ -459,7 +459,7 @@ async def test_a_refund_ends_the_unused_time_and_a_part_of_it_does_not(database,
     )
     assert [row["amount"] for row in rows] == [Decimal(-39), Decimal(-10), Decimal(49)]
     with pytest.raises(NotAllowed):
-        service.refundable(back, Decimal(1))
+        settlement.refundable(back, Decimal(1))
     with pytest.raises(Conflict):
         await database.run_system(refunds.refund, Actor(name="Grace"), order.id, Decimal(1), "by hand")
 

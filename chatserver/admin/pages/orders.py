@@ -14,7 +14,7 @@ from chatserver.audit.service import required_reason
 from chatserver.costs import checks, refunds
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, GatewayFailed, Invalid, NotAllowed
-from chatserver.payments import service
+from chatserver.payments import service, settlement
 from chatserver.payments.models import PlanOrder
 from chatserver.payments.processing import PaymentProcessor
 from chatserver.state import state_of
@@ -63,7 +63,7 @@ async def _record(
     """The order and what is to go back of it; recorded before the gateway is asked, which may have done it unheard."""
     order = await service.find(tx, order_id)
     refunds.require_seen(seen, str(order.refunded))
-    asked = service.refundable(order, order.price - order.refunded_price if amount is None else amount)
+    asked = settlement.refundable(order, order.price - order.refunded_price if amount is None else amount)
     details = {"amount": asked, "currency": order.currency, "gateway": order.gateway}
     await audit.record(
         tx, actor, "order.refund_asked", "order", order.id, required_reason(reason), subject_id=order.user_id, **details
