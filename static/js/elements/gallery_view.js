@@ -1,20 +1,19 @@
 // <gallery-view data-query data-zone>: the gallery's list. It is made longer at both ends as one scrolls and shortened
-// at the other, so that the page stays small. Its place in the address, and when it asks what has changed, are models.
+// at the other, so that the page stays small. Its place in the address, what is selected, and when it asks what has
+// changed, are models.
 import { bus } from "../bus.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
 import { ASK_AGAIN_MS, fetchText } from "../helpers/fetching.js"
-import { markFavorites } from "../helpers/gallery_favorites.js"
 import { nextOf } from "../helpers/grid_steps.js"
 import { isComposing } from "../helpers/keys.js"
 import { keepPlace, topmost } from "../helpers/lists.js"
-import { openSharing } from "../helpers/sharing.js"
 import { tellTimeZone } from "../helpers/time_zone.js"
 import { GalleryAddress } from "../models/gallery_address.js"
 import { GalleryList } from "../models/gallery_list.js"
 import { GalleryRefresher } from "../models/gallery_refresher.js"
+import { GallerySelector } from "../models/gallery_selector.js"
 import { PictureCounts } from "../models/picture_counts.js"
 import { PictureDeletion } from "../models/picture_deletion.js"
-import { PictureSelection } from "../models/picture_selection.js"
 import { parse } from "../rendering.js"
 
 // Pixels beyond the view: what is nearer than AHEAD is fetched, and what is nearer than KEPT stays, so that nothing
@@ -30,9 +29,8 @@ const isFar = (node) => {
 const nextTask = () => new Promise((resolve) => setTimeout(resolve))
 
 export class GalleryView extends HTMLElement {
-  #selection = null
+  #selector = null
   #counts = null
-  #anchor = null
   #observer = null
   #busy = false
   #unsubscribe = null
@@ -53,14 +51,17 @@ export class GalleryView extends HTMLElement {
     return top ? { top, isNewest: top === this.#pictures[0] && slot(this, "newer").hidden } : null
   })
   #filtersAsked = 0
-  #allAsked = 0 // for all to be selected; a selection that ends since drops the answer
 
   connectedCallback() {
     tellTimeZone(this.dataset.zone)
     this.list = slot(this, "list")
     if (this.list) this.#shots = new GalleryList(this.list)
     this.#counts = new PictureCounts(this)
-    this.#selection = new PictureSelection(() => this.#showSelection(), history.state?.selected)
+    this.#selector = new GallerySelector(this, this.#counts, {
+      pictures: () => this.#pictures,
+      leaving: () => this.#leaving,
+      say: (text, problem) => this.#say(text, problem),
+    })
     this.addEventListener("click", this.onClick)
     this.addEventListener("keydown", this.onKeydown)
     this.addEventListener("submit", this.onSubmit)
@@ -75,7 +76,7 @@ export class GalleryView extends HTMLElement {
     })
     GalleryAddress.scrollToPlace(this.list)
     this.#watchEnds()
-    this.#adopt()
+    this.#selector.adopt()
   }
 
   disconnectedCallback() {
@@ -134,7 +135,7 @@ export class GalleryView extends HTMLElement {
     this.#keepingPlace(() => this.#shorten(end))
     await nextTask()
     this.#hideLeaving()
-    this.#adopt()
+    this.#selector.adopt()
     this.#busy = false
     this.#watchEnds()
     document.dispatchEvent(new CustomEvent("pictures-changed"))
@@ -188,7 +189,7 @@ export class GalleryView extends HTMLElement {
     const from = shown.length && !slot(this, "older").hidden ? shown.at(-1).dataset.asset : ""
     if (from) query.set("from", from)
     if (shown.length) query.set("year", (this.#topmost() ?? shown[0]).dataset.day.slice(0, 4))
-    const selected = this.#selection.ids
+    const selected = this.#selector.ids
     const text = await this.#ask(`/gallery/state?${query}`)
     if (!text) return false
     const { asset_ids: ids, favorites, complete, days, months } = JSON.parse(text)
@@ -196,7 +197,7 @@ export class GalleryView extends HTMLElement {
     const there = new Set(ids)
     const isGone = (id) => id >= from && !there.has(id) && (complete || id < ids.at(-1))
     if (shown.length) this.#keepingPlace(() => this.#compareWith(isGone, new Set(favorites), from))
-    this.#selection.set(selected.filter(isGone), false) // nothing is done to what cannot be seen
+    this.#selector.deselect(selected.filter(isGone)) // nothing is done to what cannot be seen
     if (!this.querySelector("gallery-picture")) this.#startAgain(ids.length > 0)
     if (!shown.length) return true
     const [known, newest] = [new Set(shown.map((each) => each.dataset.asset)), shown[0].dataset.asset]
@@ -232,7 +233,7 @@ export class GalleryView extends HTMLElement {
       this.#keepingPlace(() => nodes.forEach((node) => this.#shots.insert(node, fresh)))
       for (const id of [next, ...nodes.map((node) => node.dataset.asset)]) wanted.delete(id)
     }
-    this.#adopt()
+    this.#selector.adopt()
     document.dispatchEvent(new CustomEvent("pictures-changed"))
     return true
   }
@@ -262,92 +263,16 @@ export class GalleryView extends HTMLElement {
     if (index < 8 && !slot(this, "newer").hidden) this.#extend("newer")
   }
 
-  // Selection ------------------------------------------------------------------------------------------------------
-
-  // What was fetched is shown as it is selected; the first picture is the stop of the Tab key.
-  #adopt() {
-    const pictures = this.#pictures
-    for (const picture of pictures) {
-      const selected = this.#selection.has(picture.dataset.asset)
-      if (picture.selected !== selected) picture.selected = selected
-    }
-    if (!pictures.some((each) => each.hasAttribute("data-stop"))) this.#makeStop(pictures[0])
-    this.#showSelection()
-  }
-
-  #makeStop(picture) {
-    for (const each of this.querySelectorAll("gallery-picture")) {
-      setFlag(each, "data-stop", each === picture)
-      each.link.tabIndex = each === picture ? 0 : -1
-    }
-  }
-
-  #showSelection() {
-    const { size, ids } = this.#selection
-    history.replaceState({ ...history.state, selected: ids }, "")
-    for (const picture of this.#pictures) {
-      const on = this.#selection.has(picture.dataset.asset)
-      if (picture.selected !== on) picture.selected = on
-    }
-    const bar = slot(this, "selection")
-    const focused = document.activeElement
-    bar.hidden = size === 0
-    setFlag(this, "data-selecting", size > 0)
-    setText(slot(bar, "count"), `${size.toLocaleString()} selected`)
-    this.#counts.show(this.#leaving)
-    const total = this.#counts.total - this.#leaving.size
-    setText(slot(bar, "all"), `Select all ${total.toLocaleString()}`)
-    slot(bar, "all").hidden = size >= total
-    bar.querySelector('[data-action="compare"]').hidden = size !== 2
-    if (bar.contains(focused) && !focused.checkVisibility()) this.#keepFocus(bar)
-  }
-
-  // The button that had it is hidden: with all of the bar it goes back to the pictures.
-  #keepFocus(bar) {
-    const pictures = this.#pictures
-    const picture = pictures.find((each) => each.hasAttribute("data-stop")) ?? pictures[0]
-    const next = bar.hidden ? picture?.link : bar.querySelector('[data-action="clear"]')
-    next?.focus({ preventScroll: true })
-  }
-
-  #toggle(picture, range) {
-    const pictures = this.#pictures
-    const on = !picture.selected
-    const from = range ? pictures.findIndex((each) => each.dataset.asset === this.#anchor) : -1
-    const to = pictures.indexOf(picture)
-    this.#anchor = picture.dataset.asset
-    if (from < 0) return this.#selection.set([picture.dataset.asset], on)
-    const between = pictures.slice(Math.min(from, to), Math.max(from, to) + 1)
-    this.#selection.set(between.map((each) => each.dataset.asset), true)
-  }
-
-  async #selectAll() {
-    const asked = ++this.#allAsked
-    const { text } = await fetchText(`/gallery/ids?${this.dataset.query}`)
-    if (asked !== this.#allAsked) return
-    if (!text) return this.#say("That did not work. Please try again.", true)
-    const { asset_ids: ids } = JSON.parse(text)
-    this.#selection.set(
-      ids.filter((id) => !this.#leaving.has(id)),
-      true,
-    )
-    const { total } = this.#counts
-    if (ids.length < total) this.#say(`The newest ${ids.length.toLocaleString()} are selected, as many as go at once.`)
-  }
-
-  #endSelection() {
-    this.#allAsked++
-    this.#selection.clear()
-  }
+  // Clicks and keys ------------------------------------------------------------------------------------------------
 
   #actions = {
-    "select-all": () => this.#selectAll(),
-    clear: () => this.#endSelection(),
-    favorite: () => this.#favorite(),
-    compare: () => this.#compare(),
-    album: () => this.#openSharing("album"),
-    share: () => this.#openSharing("share"),
-    delete: () => this.#delete(this.#selection.ids),
+    "select-all": () => this.#selector.selectAll(),
+    clear: () => this.#selector.end(),
+    favorite: () => this.#selector.favorite(),
+    compare: () => this.#selector.compare(),
+    album: () => this.#selector.openSharing("album"),
+    share: () => this.#selector.openSharing("share"),
+    delete: () => this.#delete(this.#selector.ids),
     filters: () => this.#openFilters(),
     "close-filters": () => slot(this, "filters").close(),
   }
@@ -357,15 +282,15 @@ export class GalleryView extends HTMLElement {
     if (control) return this.#actions[control.dataset.action]?.()
     const picture = event.target.closest("gallery-picture")
     if (!picture || event.ctrlKey || event.metaKey) return
-    const selects = event.target.closest("button") || event.shiftKey || this.#selection.size > 0
+    const selects = event.target.closest("button") || event.shiftKey || this.#selector.size > 0
     event.preventDefault()
-    this.#makeStop(picture)
-    if (selects) this.#toggle(picture, event.shiftKey)
+    this.#selector.makeStop(picture)
+    if (selects) this.#selector.toggle(picture, event.shiftKey)
     else bus.emit("open-picture", picture)
   }
 
   onSubmit = (event) => {
-    if (event.target === slot(this, "selection")) slot(this, "asset-ids").value = this.#selection.ids.join()
+    if (event.target === slot(this, "selection")) this.#selector.fillForm()
   }
 
   // Arrows lead from picture to picture, the up and down ones by rows.
@@ -375,12 +300,12 @@ export class GalleryView extends HTMLElement {
     const next = nextOf(picture, event.key, this.#pictures)
     if (next) {
       event.preventDefault()
-      this.#makeStop(next)
+      this.#selector.makeStop(next)
       next.link.focus()
-      if (event.shiftKey) this.#toggle(next, true)
+      if (event.shiftKey) this.#selector.toggle(next, true)
     } else if (event.key === " ") {
       event.preventDefault()
-      this.#toggle(picture, event.shiftKey)
+      this.#selector.toggle(picture, event.shiftKey)
     } else if (event.key === "." || event.key === "f") picture.toggleFavorite()
   }
 
@@ -388,30 +313,9 @@ export class GalleryView extends HTMLElement {
     if (isEditable(event.target) || isComposing(event) || document.querySelector("dialog[open]")) return
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "a" && this.list) {
       event.preventDefault()
-      this.#selectAll()
-    } else if (event.key === "Escape") this.#endSelection()
-    else if (event.key === "Delete" && this.#selection.size) this.#delete(this.#selection.ids)
-  }
-
-  async #favorite() {
-    const ids = this.#selection.ids
-    const shown = this.#pictures.filter((each) => each.selected)
-    const on = !shown.length || shown.some((each) => !each.favorite)
-    const isTaken = await markFavorites(ids, shown, on)
-    if (isTaken) this.#say(on ? "Marked as favourites." : "No favourites any more.")
-  }
-
-  async #openSharing(name) {
-    try {
-      await openSharing(name, { assets: this.#selection.ids }, this.dataset.sharing)
-    } catch (error) {
-      this.#say(error.message, true)
-    }
-  }
-
-  #compare() {
-    const [first, second] = this.#selection.ids
-    location.assign(`/gallery/compare?first=${first}&second=${second}`)
+      this.#selector.selectAll()
+    } else if (event.key === "Escape") this.#selector.end()
+    else if (event.key === "Delete" && this.#selector.size) this.#delete(this.#selector.ids)
   }
 
   // Deletion -------------------------------------------------------------------------------------------------------
@@ -419,8 +323,7 @@ export class GalleryView extends HTMLElement {
   #delete(ids) {
     this.#deletion.begin(ids)
     this.#keepingPlace(() => this.#hideLeaving())
-    this.#allAsked++
-    this.#selection.set(ids, false)
+    this.#selector.drop(ids)
   }
 
   #hideLeaving() {
@@ -431,7 +334,7 @@ export class GalleryView extends HTMLElement {
 
   #comeBack() {
     this.#hideLeaving()
-    this.#showSelection()
+    this.#selector.show()
     if (!this.#leaving.size) this.#refresher.heard()
   }
 
@@ -444,7 +347,7 @@ export class GalleryView extends HTMLElement {
   #remove(picture) {
     this.#shots.remove(picture)
     bus.emit("picture-removed", picture)
-    this.#adopt()
+    this.#selector.adopt()
   }
 
   // Asked for twice, they are drawn once: what was chosen in them stays.
