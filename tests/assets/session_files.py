@@ -1,6 +1,5 @@
 """Files of a session for tests: three users, generations with their files, and a server that serves them."""
 
-import asyncio
 import base64
 import contextlib
 import hashlib
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
@@ -31,7 +29,7 @@ from chatserver.storage.base import Storage
 from chatserver.uploads import routes as upload_routes
 from chatserver.verification import routes as verification_routes
 from chatserver.web import errors, middleware, templating
-from tests.support import keep_alive
+from tests.support import keep_alive, web_server
 from tests.support.people import make_session, make_user, run_sql
 
 SECRET_KEY = "a test's key"
@@ -163,18 +161,12 @@ async def serving(database: Database, storage: Storage, **settings: Any) -> Asyn
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
     app.state.chatserver, app.state.site = state, templating.open_site(config, SECRET_KEY)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        async with aiohttp.ClientSession(
-            f"http://localhost:{port}", cookie_jar=aiohttp.DummyCookieJar(), connector=keep_alive.connector()
-        ) as client:
+        async with (
+            web_server.serving(app) as url,
+            aiohttp.ClientSession(url, cookie_jar=aiohttp.DummyCookieJar(), connector=keep_alive.connector()) as client,
+        ):
             yield client
     finally:
-        server.should_exit = True
-        await running
         await processor.close()
         await sealer.close()

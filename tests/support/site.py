@@ -1,6 +1,5 @@
 """A small site behind the real layers, on a real server: what the layers do does not depend on any feature."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -21,6 +19,7 @@ from chatserver.identity.viewer import Viewer, bearer_token
 from chatserver.web import app_shell, cookies, errors, filters, forms, middleware, templating
 from chatserver.web.authentication import Identify
 from chatserver.web.site import site_of
+from tests.support import web_server
 
 Client = aiohttp.ClientSession
 
@@ -157,14 +156,8 @@ def serve(**settings: Any) -> AbstractAsyncContextManager[Client]:
 @contextlib.asynccontextmanager
 async def running(app: Starlette) -> AsyncIterator[Client]:
     """A client of the app on a free port of this machine, which keeps no cookie."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", proxy_headers=False))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        async with Client(f"http://localhost:{port}", cookie_jar=aiohttp.DummyCookieJar()) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        await serving
+    async with (
+        web_server.serving(app, proxy_headers=False) as url,
+        Client(url, cookie_jar=aiohttp.DummyCookieJar()) as client,
+    ):
+        yield client

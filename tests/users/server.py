@@ -1,6 +1,5 @@
 """The account pages and routes on a real server, and browsers that keep cookies and fill in forms."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import uvicorn
 from starlette.applications import Starlette
 
 from chatserver.codes import routes as code_routes
@@ -19,7 +17,7 @@ from chatserver.sessions import pages as session_pages
 from chatserver.state import State
 from chatserver.users import pages, request_identity, routes
 from chatserver.web import errors, middleware, templating
-from tests.support import keep_alive
+from tests.support import keep_alive, web_server
 from tests.users.accounts import address
 
 
@@ -61,17 +59,8 @@ async def serve(database: Database, **settings: Any) -> AsyncIterator[AccountSer
     defaults = {"data_dir": Path("unused"), "port": 0, "trusted_proxies": ("127.0.0.1", "::1")}
     config = Config(**{**defaults, **settings})
     app = build(config, database)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", proxy_headers=False))
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        async with contextlib.AsyncExitStack() as closing:
-            yield AccountServer(f"http://localhost:{port}", closing)
-    finally:
-        server.should_exit = True
-        await running
+    async with web_server.serving(app, proxy_headers=False) as url, contextlib.AsyncExitStack() as closing:
+        yield AccountServer(url, closing)
 
 
 class Answer:
