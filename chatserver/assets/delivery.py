@@ -106,6 +106,14 @@ def original(file: StoredFile) -> Version:
     )
 
 
+def saved(file: StoredFile, extension: str, *, marked: bool) -> Version:
+    """The copy that somebody saves: the file itself, or a picture in another of FORMATS or with the visible mark."""
+    stem, _, own = file.filename.rpartition(".")
+    if extension == f".{own}" and not marked:
+        return original(file)
+    return converted(file, stem + extension, extension, marked=marked)
+
+
 def thumbnail(file: StoredFile, stem: str) -> Version:
     """Its thumbnail, in which there is neither prompt nor seed."""
     return derived(file, file.thumbnail_key, f"{stem}-small.webp", "thumbnail")
@@ -223,12 +231,18 @@ async def size_of(parts: FileParts, file: StoredFile, version: Version) -> int:
         return await _make(parts, file, version, version.make) if stored is None else stored.size
 
 
+async def read(parts: FileParts, file: StoredFile, version: Version) -> bytes:
+    """All bytes of a version, which is made now where it was never asked for. Raises StorageError and Busy."""
+    await size_of(parts, file, version)
+    return await _bytes_of(parts.storage, version.key)
+
+
 async def _make(parts: FileParts, file: StoredFile, version: Version, make: Conversion) -> int:
     """Makes a version and stores it; its bytes."""
     provenance = (await parts.database.run_system(assets.origin, file.id)).provenance
     if provenance is not None and not version.with_prompt:
         provenance = replace(provenance, prompt=None, seed=None)
-    made = await make(parts.pictures, await _bytes_of(parts.storage, file), provenance)
+    made = await make(parts.pictures, await _bytes_of(parts.storage, file.storage_key), provenance)
     if provenance is not None:
         made = await parts.sealer.seal(made, version.content_type, provenance)
     await parts.storage.put(version.key, made, version.content_type)
@@ -254,11 +268,11 @@ def _disposition(request: Request, version: Version) -> str:
     return content_disposition(kind, version.filename)
 
 
-async def _bytes_of(storage: Storage, file: StoredFile) -> bytes:
+async def _bytes_of(storage: Storage, key: str) -> bytes:
     try:
-        return await storage.get(file.storage_key)
+        return await storage.get(key)
     except KeyError:
-        raise bytes_missing(file.storage_key) from None
+        raise bytes_missing(key) from None
 
 
 async def _redirect(storage: Storage, version: Version, headers: Mapping[str, str]) -> Response | None:

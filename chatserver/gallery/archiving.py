@@ -63,5 +63,5 @@ async def _file(parts: FileParts, marks: Sequence[str], file: StoredFile) -> Arc
     extension = file.filename[file.filename.rfind(".") :]
     if file.kind != "image" or not await delivery.asks_for_mark(parts.database, marks, file):
         return ArchiveFile(file.filename, file.storage_key, file.bytes)
-    version = delivery.converted(file, file.filename, extension, marked=True)
+    version = delivery.saved(file, extension, marked=True)
     return ArchiveFile(file.filename, version.key, await delivery.size_of(parts, file, version))

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from msgspec import UNSET, Struct, UnsetType
 
 from chatserver import messages
+from chatserver.assets import delivery
 from chatserver.assets import service as assets
+from chatserver.assets.delivery import FileParts
 from chatserver.assets.models import Asset
 from chatserver.assets.signatures import sign_address
-from chatserver.database import Database
 from chatserver.errors import Busy, NotFound, NothingMade, RateLimited
 from chatserver.events import Event, session_channel
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.models import Message
-from chatserver.openai_api.requests import ResponseFormat
+from chatserver.openai_api.requests import ImageOptions, OutputFormat
 from chatserver.realtime.hub import Hub
 from chatserver.runtime.keyed_semaphores import KeyedSemaphores, QueueFull
-from chatserver.storage.base import Storage
 
 # The official clients wait for ten minutes.
 WAIT_SECONDS = 9 * 60.0
@@ -32,12 +32,13 @@ MOST_WAITING = 8
 # How long the address of a picture opens it without signing in, as OpenAI's do.
 ADDRESS_SECONDS = 3600
 ENDED = {"done", "failed", "cancelled"}
+EXTENSIONS: dict[OutputFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
 _WAITING = KeyedSemaphores(MOST_WAITING, MOST_WAITING)
 
 
 class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One picture: an address that opens it for an hour, and its bytes (a PNG) in base64."""
+    """One picture: an address that opens it for an hour, and its bytes in base64."""
 
     url: str | UnsetType = UNSET
     b64_json: str | UnsetType = UNSET
@@ -48,7 +49,7 @@ class Images(Struct, frozen=True, kw_only=True):
 
     created: int
     data: tuple[Image, ...]
-    output_format: str
+    output_format: OutputFormat
     size: str
     session_id: str
     message_id: str
@@ -56,14 +57,15 @@ class Images(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Parts:
-    """What waiting for pictures and handing them over takes, and for whom; `origin` is where their addresses begin."""
+    """What waiting for pictures and handing them over takes, and for whom; `origin` is where their addresses begin, and
+    `marks` whose pictures carry the visible mark (PICTURE_MARK)."""
 
-    database: Database
+    files: FileParts
     hub: Hub
-    storage: Storage
     secret_key: str
     viewer: Viewer
     origin: str
+    marks: Sequence[str]
 
 
 async def wait(parts: Parts, message: Message) -> Message:
@@ -90,7 +92,7 @@ async def _ended(parts: Parts, message: Message) -> Message:
     try:
         while True:
             changed.clear()
-            message = await parts.database.run_as(parts.viewer.id, messages.find, message.id)
+            message = await parts.files.database.run_as(parts.viewer.id, messages.find, message.id)
             if all(generation.status in ENDED for generation in message.generations):
                 return message
             if parts.hub.draining:
@@ -102,9 +104,9 @@ async def _ended(parts: Parts, message: Message) -> Message:
         unlisten()
 
 
-async def images(parts: Parts, message: Message, form: ResponseFormat | None) -> Images:
-    """What was made, in one form or (None) in both. Raises NothingMade, with the reason, where that is nothing, and
-    NotFound where it was deleted."""
+async def images(parts: Parts, message: Message, wanted: ImageOptions) -> Images:
+    """What was made, in the format and in the one form, or both, that are wanted. Raises NothingMade, with the reason,
+    where that is nothing, NotFound where it was deleted, and Busy."""
     if message.status == "deleted":
         raise NotFound
     made = [asset for generation in message.generations for asset in generation.assets]
@@ -112,8 +114,8 @@ async def images(parts: Parts, message: Message, form: ResponseFormat | None) ->
         raise _reason(message.generations)
     return Images(
         created=int(message.created_at.timestamp()),
-        data=tuple([await _image(parts, asset, form) for asset in made]),
-        output_format="png",
+        data=tuple([await _image(parts, asset, wanted) for asset in made]),
+        output_format=wanted.output_format or "png",
         size=f"{made[0].width}x{made[0].height}",
         session_id=message.session_id,
         message_id=message.id,
@@ -127,16 +129,20 @@ def _reason(generations: Sequence[Generation]) -> NothingMade:
     return NothingMade(fault.message, details={"reason": fault.code, "credit_returned": fault.credit_returned})
 
 
-async def _image(parts: Parts, asset: Asset, form: ResponseFormat | None) -> Image:
-    viewer = parts.viewer
+async def _image(parts: Parts, asset: Asset, wanted: ImageOptions) -> Image:
+    viewer, database = parts.viewer, parts.files.database
+    file = await database.run_as(viewer.id, assets.find_file, asset.id)
+    marked = await delivery.asks_for_mark(database, parts.marks, file)
+    version = delivery.saved(file, EXTENSIONS[wanted.output_format or "png"], marked=marked)
     url: str | UnsetType = UNSET
     encoded: str | UnsetType = UNSET
-    if form != "b64_json":
+    if wanted.response_format != "b64_json":
         signature = sign_address(
             parts.secret_key, asset.id, viewer.id, ADDRESS_SECONDS, credential_id=viewer.credential_id
         )
-        url = f"{parts.origin}{asset.url}?{signature}"
-    if form != "url":
-        key = await parts.database.run_as(viewer.id, assets.storage_key, asset.id)
-        encoded = base64.b64encode(await parts.storage.get(key)).decode()
+        # Only what is saved carries the mark.
+        download = "download&" if marked else ""
+        url = f"{parts.origin}/files/{asset.id}/{version.filename}?{download}{signature}"
+    if wanted.response_format != "url":
+        encoded = base64.b64encode(await delivery.read(parts.files, file, version)).decode()
     return Image(url=url, b64_json=encoded)

@@ -11,21 +11,21 @@ from chatserver.validation import bounds
 
 AUTOMATIC = "auto"
 ResponseFormat = Literal["url", "b64_json"]
+OutputFormat = Literal["png", "jpeg", "webp"]
 Effort = Literal["low", "medium", "high"]
 Quality = Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"]
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
-# Pictures come whole, and as PNG: what each of these may say, and why nothing else is taken.
+# Pictures come whole and stand still: what each of these may say, and why nothing else is taken.
 _WHOLE = "the answer comes when the pictures are done"
-_NO_GIF = "is for GIFs, and pictures are PNG here"
+_NO_GIF = "is for GIFs, which are not made here"
 _TAKEN: dict[str, tuple[tuple[object, ...], str]] = {
-    "output_format": ((None, "png"), 'must be "png"'),
-    "output_compression": ((None, 100), "must be 100, as pictures are PNG here"),
+    "output_compression": ((None, 100), "must be 100: each format has one quality here"),
     "background": ((None, "auto", "opaque"), 'must be "auto" or "opaque": no transparent ones are made here'),
     "stream": ((None, False), f"must be false: {_WHOLE}"),
     "partial_images": ((None, 0), f"must be 0: {_WHOLE}"),
     "frame_count": ((None,), _NO_GIF),
     "frame_duration_ms": ((None,), _NO_GIF),
-    "svg": ((None,), "is for SVG, and pictures are PNG here"),
+    "svg": ((None,), "is for SVG, which is not made here"),
 }
 
 
@@ -41,7 +41,7 @@ class ImageOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     n: Annotated[int, bounds(minimum=1, maximum=4)] | None = None
     size: Annotated[str, bounds(pattern=f"^({AUTOMATIC}|[0-9]+x[0-9]+)$")] | None = None
     response_format: ResponseFormat | None = None
-    output_format: Annotated[str, bounds(enum=["png"])] | None = None
+    output_format: OutputFormat | None = None
     output_compression: Annotated[int, bounds(enum=[100])] | None = None
     background: Annotated[str, bounds(enum=["auto", "opaque"])] | None = None
     stream: Annotated[bool, bounds(enum=[False])] | None = None

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from chatserver.api.endpoint import ApiRequest, Endpoint
+from chatserver.assets.delivery import FileParts
 from chatserver.errors import ChatserverError, Invalid, NotFound
 from chatserver.generations import creation
 from chatserver.generations.model_choice import model_choices, refusal
@@ -15,7 +16,7 @@ from chatserver.messages.models import Message
 from chatserver.openai_api import completion, edits, keys, multipart
 from chatserver.openai_api.completion import Images
 from chatserver.openai_api.keys import Place
-from chatserver.openai_api.requests import CreateImages, EditImages, ResponseFormat, check_model, generation_of
+from chatserver.openai_api.requests import CreateImages, EditImages, ImageOptions, check_model, generation_of
 from chatserver.providers.base import Task
 from chatserver.uploads.service import UploadParts
 from chatserver.web.hosts import link_origin
@@ -43,7 +44,7 @@ async def create_images(request: ApiRequest, body: CreateImages) -> Images:
     wanted = generation_of(body)
     place = await state.database.run_as(viewer.id, keys.place_of, request.http.headers, body)
     message = await _create(request, place, structs.replace(wanted, client_id=place.client_id))
-    return await _done(request, message, body.response_format)
+    return await _done(request, message, body)
 
 
 async def _create(request: ApiRequest, place: Place, wanted: CreateGeneration) -> Message:
@@ -59,23 +60,25 @@ async def _create(request: ApiRequest, place: Place, wanted: CreateGeneration) -
 
 async def edit_images(request: ApiRequest) -> Images:
     # The files are let go of before the wait for the pictures.
-    message, response_format = await _create_edit(request)
-    return await _done(request, message, response_format)
+    message, wanted = await _create_edit(request)
+    return await _done(request, message, wanted)
 
 
-async def _create_edit(request: ApiRequest) -> tuple[Message, ResponseFormat | None]:
+async def _create_edit(request: ApiRequest) -> tuple[Message, ImageOptions]:
     state, viewer_id, sent = request.state, request.viewer.id, await multipart.read_edit(request.http)
     check_model(sent.wanted, _model(request, "edit").id)
     place = await state.database.run_as(viewer_id, keys.place_of, request.http.headers, sent.wanted)
     parts = UploadParts(state.database, state.storage, state.pictures)
     message = await edits.create(parts, viewer_id, place, sent, model_choices(state.providers))
-    return message, sent.wanted.response_format
+    return message, sent.wanted
 
 
-async def _done(request: ApiRequest, message: Message, response_format: ResponseFormat | None) -> Images:
+async def _done(request: ApiRequest, message: Message, wanted: ImageOptions) -> Images:
     state, origin = request.state, link_origin(request.state.config, request.http.scope)
-    parts = completion.Parts(state.database, state.hub, state.storage, state.secret_key, request.viewer, origin)
-    return await completion.images(parts, await completion.wait(parts, message), response_format)
+    files = FileParts(state.database, state.storage, state.pictures, state.sealer, request.viewer.id)
+    marks = state.config.picture_mark
+    parts = completion.Parts(files, state.hub, state.secret_key, request.viewer, origin, marks)
+    return await completion.images(parts, await completion.wait(parts, message), wanted)
 
 
 async def list_models(request: ApiRequest) -> Models:

@@ -1,5 +1,6 @@
-"""The operator's visible mark is in every copy that strangers get to save, and in none that they look at."""
+"""The operator's visible mark is in every copy that strangers and programs get to save, and in none that they look at."""
 
+import base64
 import io
 import re
 import zipfile
@@ -28,6 +29,9 @@ async def test_shared_copies_carry_the_mark_where_the_operator_wants_it(tmp_path
         await chat.leaves()
         [asset] = message["generations"][0]["assets"]
         original = (await ada.fetch(asset["url"]))[2]
+        wanted = {"prompt": "a fox in the snow", "size": "512x512", "seed": 1}
+        [handed] = (await ada.call("POST", "/images/generations", wanted))["data"]
+        opened = (await ada.fetch(handed["url"].removeprefix(product.url)))[2]
         wanted = {"kind": "picture", "asset_ids": [asset["id"]]}
         path = (await ada.call("POST", "/shares", wanted))["share"]["path"]
         visitor = Visitor(product)
@@ -38,7 +42,7 @@ async def test_shared_copies_carry_the_mark_where_the_operator_wants_it(tmp_path
             )
         answers = {each: await visitor.opens(each) for each in addresses}
         await visitor.leaves()
-    copies = {}
+    copies = {"handed": base64.b64decode(handed["b64_json"]), "opened": opened}
     for address, answer in answers.items():
         assert answer.status == 200, address
         copies[address.rpartition("/")[2]] = answer.body
@@ -46,6 +50,6 @@ async def test_shared_copies_carry_the_mark_where_the_operator_wants_it(tmp_path
         [name] = archive.namelist()
         copies["packed"] = archive.read(name)
     marked = {name.partition(".")[2] or name: has_mark(body, original) for name, body in copies.items()}
-    saved = {"png?download", "jpg?download", "packed"}
+    saved = {"png?download", "jpg?download", "packed", "handed", "opened"}
     assert {name for name, has in marked.items() if has} == saved
     assert len(marked) > len(saved), "something was looked at"
