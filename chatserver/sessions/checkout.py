@@ -143,7 +143,7 @@ async def extend(
     less than they cost; TooManySessions and FreeSessionsUsedUp as in `buy`.
     """
     plan = await _plan_on_offer(tx, plan_id)
-    session = await _extendable(tx, user_id, session_id, plan)
+    session = await _lock_extendable(tx, user_id, session_id, plan)
     if checkout == INSTANT:
         await free_sessions.count(tx, user_id, network)
     if checkout == INSTANT and session.status == "expired":
@@ -162,7 +162,7 @@ async def sell_extension(
     purchase_id: str | None = None,
 ) -> Session:
     """Extends a session by a plan as it was sold; raises as `extend`, without its limits."""
-    await _extendable(tx, user_id, session_id, plan)
+    await _lock_extendable(tx, user_id, session_id, plan)
     return await _extend(tx, user_id, session_id, plan, checkout, reference, purchase_id)
 
 
@@ -191,6 +191,15 @@ async def take_back(tx: Transaction, session_id: str, purchase_id: str, minutes:
         await service.announce(tx, session_id)
 
 
+async def _lock_extendable(tx: Transaction, user_id: str, session_id: str, plan: Plan) -> Session:
+    """A session that a plan may extend, with its credits locked."""
+    await _extendable(tx, user_id, session_id, plan)
+    # Credits before the session's row: the order of locks everywhere.
+    await credits.lock_all(tx, session_id)
+    # Again: meanwhile another extension may have given it a larger plan.
+    return await _extendable(tx, user_id, session_id, plan)
+
+
 async def _extendable(tx: Transaction, user_id: str, session_id: str, plan: Plan) -> Session:
     session = await service.find(tx, session_id)
     if session.owner_id != user_id:
@@ -212,8 +221,6 @@ async def _extend(
     reference: str | None,
     purchase_id: str | None = None,
 ) -> Session:
-    # Credits before the session's row: the order of locks everywhere.
-    await credits.lock_all(tx, session_id)
     extended = await tx.fetch_value(
         "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
     )

@@ -7,6 +7,7 @@ import pytest
 
 from chatserver import credits, ids, plans, sessions
 from chatserver.errors import Invalid, NotAllowed, NotFound, SessionExpired
+from tests.support.locks import until_somebody_waits
 from tests.support.people import make_user, run_sql, run_sql_as
 
 
@@ -128,6 +129,28 @@ async def test_extensions_at_the_same_moment_all_count(database, ada):
     longest = await database.run_as(ada, sessions.find, session.id)
     assert minutes_of(longest) == pytest.approx(360, abs=0.1)
     assert longest.credits.image.limit == 3
+
+
+async def test_a_small_plan_that_waits_for_a_larger_one_is_refused_as_after_it(database, ada):
+    """Otherwise the session has the credits of the larger plan on the small one, which then extends it for ever."""
+    session = await buy(database, ada, "flash-lite")
+    small = []
+
+    async def extend_by_a_larger_one(tx):
+        await credits.lock_all(tx, session.id)
+        small.append(asyncio.create_task(extend(database, ada, session, "flash-lite")))
+        await until_somebody_waits(tx)
+        await sessions.extend(tx, ada, session.id, "pro", checkout="manual")
+
+    await database.run_system(extend_by_a_larger_one)
+    with pytest.raises(NotAllowed):
+        await small[0]
+    extended = await database.run_as(ada, sessions.find, session.id)
+    assert (extended.plan_id, extended.credits.image.limit, minutes_of(extended)) == (
+        "pro",
+        15,
+        pytest.approx(240, abs=0.1),
+    )
 
 
 async def test_every_purchase_is_booked_at_its_price(database, ada):
