@@ -55,7 +55,8 @@ def test_a_price_of_parts_that_its_currency_has_not_is_refused():
 
 def test_what_a_gateway_is_asked_for_is_what_a_plan_costs_in_every_currency_that_it_takes():
     for code in currencies.CODES:
-        if currencies.decimals(code) == 3:
+        # UGX, because it is not certain what a gateway takes it for.
+        if currencies.decimals(code) == 3 or code == "UGX":
             with pytest.raises(Invalid):
                 smallest(49, code)
         else:

@@ -13,12 +13,14 @@ from chatserver.plans.models import Plan
 
 Mode = Literal["test", "live"]
 OrderState = Literal["open", "expired", "paid", "fulfilled", "refunded"]
-# Currencies that gateways take without a smaller unit (ISK has none in ISO 4217, and is sent with two decimals), and those
-# whose unit has a thousand parts, which the books cannot hold.
+# Currencies that gateways take without a smaller unit (ISK has none in ISO 4217, and is sent with two decimals).
 _WHOLE = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
 )
-_THOUSANDS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+# The books cannot hold the thousand parts of a unit. UGX stands in Stripe's list of currencies without a smaller unit
+# (https://docs.stripe.com/currencies), and among the special cases beneath it as sent with two decimals: either could be a
+# hundredth, or a hundred times, of the price.
+_NOT_PAYABLE = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND", "UGX"})
 
 
 class PlanOrder(Struct, frozen=True, kw_only=True):
@@ -102,7 +104,7 @@ class GatewayReport(Struct, frozen=True, kw_only=True):
 
 def smallest(amount: float, currency: str) -> int:
     """An amount of whole units in the smallest unit. Raises Invalid for what no gateway can be paid."""
-    if currency in _THOUSANDS:
+    if currency in _NOT_PAYABLE:
         raise Invalid.field("plan_id", "is sold in a currency that cannot be paid here")
     exact = Decimal(str(amount)) * (1 if currency in _WHOLE else 100)
     if exact <= 0 or exact != exact.to_integral_value():
