@@ -75,8 +75,7 @@ def configure(config: Config) -> None:
 
 
 class _StandardError(structlog.WriteLogger):
-    """Writes our own lines. What cannot be written, as on a full disk or to a reader that has stopped, is lost, and nothing
-    else fails."""
+    """Writes our own lines. What cannot be written, as to a stream that was closed, is lost, and nothing else fails."""
 
     def msg(self, message: str) -> None:
         with contextlib.suppress(OSError, ValueError):

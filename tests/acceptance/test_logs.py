@@ -332,6 +332,32 @@ def test_a_log_that_nobody_reads_any_more_stops_nothing_and_says_how_much_was_lo
     assert (lost["event"], lost["lines"] + len(written)) == ("log.lines_lost", 6000)
 
 
+FILLED = """
+    import resource
+    import structlog
+    from chatserver import config
+    from chatserver.runtime import logs
+    logs.configure(config.load({"LOG_FORMAT": "json"}))
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, most))
+    for number in range(100):
+        structlog.get_logger().warning("process.written", number=number)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    structlog.get_logger().warning("process.written_again")
+"""
+
+
+def test_a_log_whose_disk_was_full_goes_on_with_whole_lines_and_says_how_much_was_lost(tmp_path):
+    with (tmp_path / "log").open("wb") as log:
+        program = [sys.executable, "-c", textwrap.dedent(FILLED)]
+        assert subprocess.run(program, stderr=log, env={**os.environ, "ENV_FILE": ""}).returncode == 0
+    *written, lost, last = (tmp_path / "log").read_text().splitlines()
+    assert json.loads(last)["event"] == "process.written_again"
+    whole = [line for line in written if line.endswith("}")]
+    assert len(written) - len(whole) <= 1, "the one in which the disk became full"
+    assert (json.loads(lost)["event"], json.loads(lost)["lines"] + len(whole)) == ("log.lines_lost", 100)
+
+
 PLAIN = """
     import structlog
     from chatserver import config
