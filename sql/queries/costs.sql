@@ -55,15 +55,17 @@ SELECT * FROM exchange_rates WHERE base = :base ORDER BY valid_from DESC, id DES
 -- Revenue and margin ---------------------------------------------------------------------------------------------------
 
 -- name: revenue
--- What came in and went back by period (the labels are days), plan and currency. What is granted free of charge is counted, and no
--- revenue.
-SELECT p.label::date AS day, e.plan_id, e.currency,
-       coalesce(sum(e.amount) FILTER (WHERE e.kind = 'purchase' AND e.checkout <> 'instant'), 0) AS sold_amount,
-       coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refund'), 0) AS refunded_amount,
-       count(*) FILTER (WHERE e.kind = 'purchase' AND e.checkout <> 'instant') AS sold,
-       count(*) FILTER (WHERE e.kind = 'purchase' AND e.checkout = 'instant') AS free
-  FROM unnest(:starts::timestamptz[], :stops::timestamptz[], :labels::text[]) AS p (start, stop, label)
- CROSS JOIN LATERAL (SELECT * FROM revenue_entries i WHERE i.at >= p.start AND i.at < p.stop OFFSET 0) AS e
+-- What came in and went back by period (the labels are days), plan and currency. What is granted free of charge, or sold in test
+-- mode, which moves no money, is counted, and no revenue.
+SELECT e.label::date AS day, e.plan_id, e.currency,
+       coalesce(sum(e.amount) FILTER (WHERE e.kind = 'purchase' AND e.is_paid), 0) AS sold_amount,
+       coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refund' AND e.is_paid), 0) AS refunded_amount,
+       count(*) FILTER (WHERE e.kind = 'purchase' AND e.is_paid) AS sold,
+       count(*) FILTER (WHERE e.kind = 'purchase' AND NOT e.is_paid) AS free
+  FROM (SELECT p.label, i.*, i.checkout <> 'instant' AND o.mode IS DISTINCT FROM 'test' AS is_paid
+          FROM unnest(:starts::timestamptz[], :stops::timestamptz[], :labels::text[]) AS p (start, stop, label)
+         CROSS JOIN LATERAL (SELECT * FROM revenue_entries r WHERE r.at >= p.start AND r.at < p.stop OFFSET 0) AS i
+          LEFT JOIN orders o ON o.purchase_id = i.purchase_id) AS e
  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
 -- name: spent
@@ -85,8 +87,8 @@ SELECT label::date AS day, kind, currency, sum(cost) AS cost, sum(calls)::bigint
 SELECT e.purchase_id, e.plan_id, e.amount, e.currency, e.at, p.user_id,
        coalesce((SELECT -sum(r.amount) FROM revenue_entries r
                   WHERE r.purchase_id = e.purchase_id AND r.kind = 'refund'), 0) AS refunded
-  FROM revenue_entries e LEFT JOIN purchases p ON p.id = e.purchase_id
- WHERE e.kind = 'purchase' AND e.checkout <> 'instant' ORDER BY e.at DESC LIMIT :limit;
+  FROM revenue_entries e LEFT JOIN purchases p ON p.id = e.purchase_id LEFT JOIN orders o ON o.purchase_id = e.purchase_id
+ WHERE e.kind = 'purchase' AND e.checkout <> 'instant' AND o.mode IS DISTINCT FROM 'test' ORDER BY e.at DESC LIMIT :limit;
 
 -- name: lock_sale
 -- Serialises the refunds of one purchase until COMMIT.

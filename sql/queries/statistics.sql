@@ -102,12 +102,14 @@ SELECT plan_id AS plan, kind, sum(held)::bigint AS held, sum(spent)::bigint AS s
 
 -- name: sold
 -- What was sold in a period by plan: new sessions and more time, with what was paid, which is nothing for those that are granted
--- free of charge (`costs` leaves them out alike). Sessions are grouped first, by hashing, since count(DISTINCT) sorts.
+-- free of charge or sold in test mode (`costs` leaves them out alike). Sessions are grouped first, by hashing, since
+-- count(DISTINCT) sorts.
 SELECT plan_id AS plan, checkout, sum(purchases)::bigint AS purchases, count(*) AS sessions, sum(amount) AS amount, currency
-  FROM (SELECT plan_id, checkout, currency, session_id, count(*) AS purchases,
-               CASE WHEN checkout = 'instant' THEN 0 ELSE sum(amount) END AS amount
-          FROM purchases WHERE created_at >= :start AND created_at < :end
-         GROUP BY plan_id, checkout, currency, session_id) AS of_sessions
+  FROM (SELECT p.plan_id, p.checkout, p.currency, p.session_id, count(*) AS purchases,
+               coalesce(sum(p.amount) FILTER (WHERE p.checkout <> 'instant' AND o.mode IS DISTINCT FROM 'test'), 0) AS amount
+          FROM purchases p LEFT JOIN orders o ON o.purchase_id = p.id
+         WHERE p.created_at >= :start AND p.created_at < :end
+         GROUP BY p.plan_id, p.checkout, p.currency, p.session_id) AS of_sessions
  GROUP BY plan_id, checkout, currency ORDER BY plan_id, checkout, currency;
 
 -- name: per_session

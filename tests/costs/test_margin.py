@@ -15,6 +15,7 @@ from chatserver.costs.margin import Revenue, Spending, margins
 from chatserver.costs.models import ExchangeRate, Rates
 from chatserver.errors import Conflict, Invalid, NotFound
 from chatserver.sessions import checkout
+from chatserver.statistics import figures
 from tests.costs.prices import GRACE
 from tests.support.people import make_session, make_user, run_sql, run_sql_as
 
@@ -182,6 +183,29 @@ async def test_a_sale_is_revenue_less_its_refunds_and_what_is_granted_free_is_no
     ]
     [line] = [each for each in await database.run_system(refunds.sales) if each.purchase_id == purchase]
     assert (line.amount, line.refunded) == (99, 99)
+
+
+async def test_a_sale_in_test_mode_is_counted_and_is_no_revenue_nor_is_its_refund(database):
+    before = await today(database)
+    span = figures.Span(
+        start=datetime.now(UTC) - timedelta(hours=24), end=datetime.now(UTC) + timedelta(hours=1), zone="UTC"
+    )
+    for mode in ("live", "test"):
+        purchase, buyer, _ = await sells(database, "stripe")
+        await run_sql(
+            database,
+            """INSERT INTO orders (id, user_id, gateway, mode, plan, amount, currency, expires_at, purchase_id)
+               VALUES (gen_random_uuid(), $1, 'stripe', $2, '{}', 9900, 'INR', now(), $3)""",
+            *(buyer, mode, purchase),
+        )
+        await database.run_system(refunds.book, purchase, Decimal(9))
+        after = await today(database)
+        assert (after.revenue.known - before.revenue.known, after.refunds.known - before.refunds.known) == (90, -9)
+        listed = {each.purchase_id for each in await database.run_system(refunds.sales)}
+        assert (purchase in listed) == (mode == "live")
+    assert (after.sold - before.sold, after.free - before.free) == (1, 1)
+    [sold] = [row for row in (await database.run_system(figures.table, "sold", span)).rows if row[1] == "stripe"]
+    assert sold == ("pro", "stripe", 2, 2, 99, "INR")
 
 
 async def test_a_refund_is_of_a_sale_that_was_paid_and_of_an_amount(database):
