@@ -178,10 +178,11 @@ export class GenerationBatch extends HTMLElement {
   }
 
   #cancelAll(button) {
-    button.disabled = true
+    if (button.ariaDisabled === "true") return
+    button.ariaDisabled = "true"
     const running = [...this.querySelectorAll("generation-card")].filter((card) => !card.ended)
     const cancel = ({ dataset }) => socket.send("generation.cancel", { generation_id: dataset.id })
-    Promise.allSettled(running.map(cancel)).then(() => (button.disabled = false))
+    Promise.allSettled(running.map(cancel)).then(() => (button.ariaDisabled = null))
   }
 }
 

@@ -1,6 +1,7 @@
 // <removed-list>: the guests whom the owner has removed, shown in the invite dialog, where they can be readmitted.
 import { call, remove } from "../helpers/api.js"
 import { setText, slot } from "../helpers/dom.js"
+import { keepFocus } from "../helpers/focus.js"
 import { isolate } from "../helpers/text.js"
 
 export class RemovedList extends HTMLElement {
@@ -28,14 +29,15 @@ export class RemovedList extends HTMLElement {
   async #readmit(button) {
     const row = button.closest("[data-person]")
     const name = slot(row, "name").textContent
-    button.disabled = true // readmitted once
+    if (button.ariaDisabled === "true") return // readmitted once
+    button.ariaDisabled = "true"
     try {
       await remove(`${location.pathname}/removals/${row.dataset.person}`)
     } catch (error) {
-      button.disabled = false
+      button.ariaDisabled = null
       return setText(slot(this, "done"), error.message)
     }
-    row.remove()
+    keepFocus(this, () => row.remove())
     setText(slot(this, "done"), `${isolate(name)} may come in again by the invite link.`)
   }
 

@@ -18,7 +18,7 @@ export class ReportDialog extends HTMLElement {
     if (path !== this.#path || this.form.hidden) this.form.reset()
     this.#path = path
     setText(slot(this, "heading"), message ? "Report this message" : "Report this picture")
-    slot(this, "submit").disabled = false
+    slot(this, "submit").ariaDisabled = null
     this.#show("", "")
     this.dialog.showModal()
   }
@@ -30,12 +30,14 @@ export class ReportDialog extends HTMLElement {
   // Until the answer is here, the dialog may have been closed, and be about something else.
   onSubmit = async (event) => {
     event.preventDefault()
+    const submit = slot(this, "submit")
+    if (submit.ariaDisabled === "true") return
     const [path, { kind, words }] = [this.#path, this.form.elements]
-    slot(this, "submit").disabled = true
+    submit.ariaDisabled = "true"
     const report = call("POST", path, { kind: kind.value, words: words.value })
     const { already, error } = await report.catch((problem) => ({ error: problem }))
     if (path !== this.#path) return
-    slot(this, "submit").disabled = false
+    submit.ariaDisabled = null
     if (error) return this.#show("", error.message)
     this.#show(`${already ? "You have reported it already." : "Thank you."} The operator will look at it.`, "")
   }

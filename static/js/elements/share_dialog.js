@@ -39,14 +39,16 @@ export class ShareDialog extends HTMLElement {
 
   onSubmit = async (event) => {
     event.preventDefault()
+    const submit = slot(this, "submit")
+    if (submit.ariaDisabled === "true") return
     const [subject, changes] = [this.#subject, Boolean(this.#share)]
     this.#showProblem("")
-    slot(this, "submit").disabled = true
+    submit.ariaDisabled = "true"
     const made = await this.#send().catch((error) => ({ error }))
     if (changes && (!made.error || made.error.status === 404)) this.#isListOld = true
     if (subject !== this.#subject) return
     if (!this.dialog.open) return this.onClose()
-    slot(this, "submit").disabled = false
+    submit.ariaDisabled = null
     if (made.error) this.#showProblem(made.error.message)
     else this.#showDone(made)
   }
@@ -56,7 +58,7 @@ export class ShareDialog extends HTMLElement {
     this.form.reset()
     this.form.hidden = false
     slot(this, "done").hidden = true
-    slot(this, "submit").disabled = false
+    slot(this, "submit").ariaDisabled = null
     this.#showProblem("")
     setText(slot(this, "heading"), share ? "Change the link" : `Share ${this.#what()}`)
     setText(slot(this, "submit"), share ? "Save" : "Make the link")

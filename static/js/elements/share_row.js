@@ -2,6 +2,7 @@
 import { remove } from "../helpers/api.js"
 import { attempt } from "../helpers/attempt.js"
 import { setText, slot } from "../helpers/dom.js"
+import { keepFocus } from "../helpers/focus.js"
 import { openSharing } from "../helpers/sharing.js"
 
 const ASKED_MS = 5000
@@ -31,15 +32,16 @@ export class ShareRow extends HTMLElement {
       }, ASKED_MS)
       return
     }
-    button.disabled = true
+    if (button.ariaDisabled === "true") return
+    button.ariaDisabled = "true" // a disabled one would lose the keyboard's place
     const revoked = attempt(this, async () => {
       await remove(`/shares/${this.dataset.share}`)
       this.dataset.status = "revoked"
       slot(this, "status").hidden = false
       setText(slot(this, "status"), "Revoked")
-      this.querySelector(".share-row__tools").remove()
+      keepFocus(this.closest("ul"), () => this.querySelector(".share-row__tools").remove())
     })
-    revoked.then(() => (button.disabled = false))
+    revoked.then(() => (button.ariaDisabled = null))
   }
 }
 
