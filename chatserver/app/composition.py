@@ -1,6 +1,7 @@
 """The composition root: opens the parts of every kind of process, in the order in which they depend on each other."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -16,10 +17,12 @@ from chatserver.app.session_reader import SessionReader
 from chatserver.brokers import Broker
 from chatserver.config import Config
 from chatserver.database import Database, load_queries
+from chatserver.errors import Busy
 from chatserver.generations import provider_limits
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.limits import Limits
 from chatserver.markdown.renderer import MarkdownRenderer
+from chatserver.monitoring import processes
 from chatserver.payments.processing import PaymentProcessor, open_gateways
 from chatserver.provenance.sealer import open_sealer
 from chatserver.providers.built_in_guide import BuiltInGuide
@@ -46,6 +49,7 @@ async def open_state(config: Config, forms: Mapping[str, Encoder] | None = None)
         hub = _hub(config, broker, forms, secret_key)
         database = opened(_database(config, hub))
         await database.connect()
+        await _warn_of_another_key(database, secret_key)
         files = opened(await storage.open_storage(config))
         pictures, markdown = opened(ImageProcessor()), opened(MarkdownRenderer())
         # Child processes take as long to import as all of this; nothing needs them before the first message or picture.
@@ -67,6 +71,17 @@ async def open_state(config: Config, forms: Mapping[str, Encoder] | None = None)
             providers=by_name,
             chat=chat,
         )
+
+
+async def _warn_of_another_key(database: Database, secret_key: str) -> None:
+    """Machines that sign by different keys take each other's links and forms for forged: some fail, and nothing says why."""
+    with contextlib.suppress(Busy):  # a database that takes no changes; the next start notes it
+        if await database.run_system(processes.signs_otherwise, secret_key):
+            log.warning(
+                "process.signing_key_changed",
+                meaning="the process that started before this one had another SECRET_KEY: what it has signed ends here",
+                advice="unless that was meant, give every machine the same SECRET_KEY, or copy DATA_DIR/secret-key",
+            )
 
 
 class _Closable(Protocol):

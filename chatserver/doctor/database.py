@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
+from chatserver import config as configuration
 from chatserver import plans
 from chatserver.config import Config
 from chatserver.database import command_line, migrations, pgbouncer, roles
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
-from chatserver.monitoring.processes import GONE_SECONDS
+from chatserver.monitoring.processes import GONE_SECONDS, mark_of
 
 # A difference that people would notice in times and countdowns.
 CLOCK_SECONDS = 5.0
@@ -53,7 +54,7 @@ async def _check(config: Config, url: str) -> list[Finding]:
             if waiting:
                 return found
             found += [await _roles(connection), await _security(connection), await _plans(config, connection)]
-            return [*found, *await _processes(config, connection)]
+            return [*found, *await _processes(config, connection), *await _signing_key(config, connection)]
 
 
 @asynccontextmanager
@@ -92,6 +93,17 @@ async def _processes(config: Config, connection: asyncpg.Connection) -> list[Fin
         f"{running} processes run, and REDIS_URL is not set: what one says reaches the pages of another a second late."
     )
     return [warning("processes", words, "Set REDIS_URL for all of them; without it progress and presence are missing.")]
+
+
+async def _signing_key(config: Config, connection: asyncpg.Connection) -> list[Finding]:
+    """Whether this machine signs as the process that started last does, which may run on another."""
+    await connection.execute("SET LOCAL ROLE chatserver_worker")
+    mark = await connection.fetchval("SELECT mark FROM signing_keys")
+    await connection.execute("RESET ROLE")
+    if mark in {None, mark_of(configuration.secret_key(config))}:
+        return []
+    words = "The process that started last has another SECRET_KEY: what one signs (links, forms) the other refuses."
+    return [warning("signing key", words, "Give every machine the same SECRET_KEY, or copy DATA_DIR/secret-key.")]
 
 
 async def _plans(config: Config, connection: asyncpg.Connection) -> Finding:

@@ -1,5 +1,6 @@
 """The running processes, as each reports itself: web processes and workers, of all machines."""
 
+import hmac
 from datetime import datetime
 from typing import Literal
 
@@ -53,6 +54,16 @@ async def report(tx: Transaction, kind: ProcessKind, connections: int) -> None:
     await tx.execute(
         "processes.report", id=worker_ids.process_id(), kind=kind, version=__version__, connections=connections
     )
+
+
+async def signs_otherwise(tx: Transaction, secret_key: str) -> bool:
+    """Whether the process that started before this one signs by another SECRET_KEY. Needs the worker role."""
+    return bool(await tx.fetch_value("processes.signs_otherwise", mark=mark_of(secret_key)))
+
+
+def mark_of(secret_key: str) -> str:
+    """What tells a SECRET_KEY from others, and nothing else of it."""
+    return hmac.digest(secret_key.encode(), b"signing key", "sha256").hex()[:16]
 
 
 async def leave(tx: Transaction) -> None:

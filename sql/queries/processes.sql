@@ -7,6 +7,13 @@ INSERT INTO processes (id, kind, version, connections) VALUES (:id, :kind, :vers
 ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, version = excluded.version, connections = excluded.connections,
                                seen_at = clock_timestamp();
 
+-- name: signs_otherwise
+-- Notes by which key the process that starts signs; whether the one before it signed by another. No row where there was none.
+WITH before AS (SELECT mark FROM signing_keys),
+     noted AS (INSERT INTO signing_keys (mark) VALUES (:mark)
+               ON CONFLICT (is_newest) DO UPDATE SET mark = excluded.mark WHERE signing_keys.mark <> excluded.mark)
+SELECT mark <> :mark FROM before;
+
 -- name: lock_clock
 -- Waits until no other transaction looks whether the clock was set back; until COMMIT.
 SELECT pg_advisory_xact_lock(hashtextextended('clock', 0));

@@ -14,6 +14,7 @@ from chatserver.doctor import certificate as doctor_certificate
 from chatserver.doctor import machine
 from chatserver.doctor import settings as doctor_settings
 from chatserver.imaging import processor
+from chatserver.monitoring import processes
 from chatserver.processes import pool
 from tests.emulators.huggingface import Fail, Json, hub
 from tests.emulators.huggingface.fixture import huggingface, huggingface_server
@@ -420,3 +421,17 @@ async def test_the_command_ends_with_1_where_something_fails_and_speaks_json(env
     document = json.loads(output)
     assert document["ok"] is True
     assert [finding["name"] for finding in document["findings"]] == NAMES
+
+
+async def test_a_machine_with_another_secret_key_than_the_one_that_started_last_is_told(
+    environ, postgres_server
+) -> None:
+    url = await postgres_server.create_database()
+    connection = await asyncpg.connect(url)
+    await connection.execute("SET ROLE chatserver_worker")
+    await connection.execute("INSERT INTO signing_keys (mark) VALUES ($1)", processes.mark_of("the other machine's"))
+    await connection.close()
+    found = (await findings(environ, DATABASE_URL=url))["signing key"]
+    assert (found.status, "has another SECRET_KEY" in found.message) == ("warning", True)
+    assert "signing key" not in await findings(environ, DATABASE_URL=url, SECRET_KEY="the other machine's")
+    await postgres_server.drop_database(url)
