@@ -68,8 +68,15 @@ def pytest_xdist_auto_num_workers():
     return max(2, 5 * len(os.sched_getaffinity(0)) // 2)
 
 
+@pytest.fixture(scope="session")
+def system_folder(tmp_path_factory):
+    """What products of root's leave outside of pytest's folder: some 40 MB for each with a Postgres of its own."""
+    yield
+    postgres.remove_from_system_folder(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture(scope="session", autouse=True)
-def fork_server():
+def fork_server(system_folder):
     """Products start as forks of a process that has imported them; it starts with the first of them."""
     product.fork_server, product.timing = ForkServer(), str(PATIENT)
     yield

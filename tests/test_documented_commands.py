@@ -23,7 +23,7 @@ from benchmarks.__main__ import TOPICS
 from tests.support import bound, composition, ports
 from tests.support import product as products
 from tests.support.dockerfile import ROOT
-from tests.support.redis import RedisServer
+from tests.support.redis import running_redis
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("make", "chatserver", "python", "pip", "docker", "kubectl", "pg_dump", "pg_restore", "psql", "echo", "tar")
@@ -191,10 +191,8 @@ async def copy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 async def redis_url():
-    server = RedisServer()
-    await server.start()
-    yield server.url
-    await server.kill()
+    async with running_redis() as server:
+        yield server.url
 
 
 def completed(command):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.cluster import Cluster
 from tests.support.product import running
-from tests.support.redis import RedisServer
+from tests.support.redis import running_redis
 from tests.support.story import sign_up
 from tests.support.swift import KEYS as SWIFT_KEYS
 
@@ -31,10 +31,8 @@ async def bob(product):
 @pytest.fixture(scope="package")
 async def redis_server():
     """The Redis of the cluster; whoever freezes or kills it brings it back."""
-    server = RedisServer()
-    await server.start()
-    yield server
-    await server.close()
+    async with running_redis() as server:
+        yield server
 
 
 @pytest.fixture(scope="package")

@@ -13,7 +13,7 @@ import pytest
 from tests.support.cluster import Cluster
 from tests.support.history import History
 from tests.support.nemesis import Nemesis
-from tests.support.redis import RedisServer
+from tests.support.redis import running_redis
 from tests.support.story import sign_up
 from tests.support.tab import Tab
 
@@ -27,10 +27,8 @@ CLIENTS = ("Ada", "Bob", "Cyd", "Dan", "Eve", "Fay")
 
 @pytest.fixture(scope="module")
 async def own_redis():
-    server = RedisServer()
-    await server.start()
-    yield server
-    await server.close()
+    async with running_redis() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

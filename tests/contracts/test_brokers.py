@@ -14,15 +14,13 @@ from chatserver.brokers import publisher, subscriber
 from chatserver.brokers.base import Envelope
 from chatserver.brokers.redis import CONNECT_SECONDS as REDIS_SECONDS
 from chatserver.config import Config
-from tests.support.redis import RedisServer
+from tests.support.redis import running_redis
 
 
 @pytest.fixture(scope="module")
 async def redis_server():
-    server = RedisServer()
-    await server.start()
-    yield server
-    await server.close()
+    async with running_redis() as server:
+        yield server
 
 
 @pytest.fixture

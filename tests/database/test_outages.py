@@ -12,12 +12,12 @@ import asyncpg
 import pytest
 
 from chatserver.config import Timing
-from chatserver.database import Database, embedded, execution
+from chatserver.database import Database, execution
 from chatserver.database.queries import compile_query
 from chatserver.errors import Busy
 from tests.conftest import PATIENT
 from tests.support.disks import small_disk
-from tests.support.postgres import crash, postmaster
+from tests.support.postgres import crash, durable_server, postmaster
 
 MANY = 50_000
 # A pool that waited for something would take longer; a second is enough on a quiet machine.
@@ -39,16 +39,13 @@ class NullPublisher:
 @pytest.fixture(scope="module")
 async def own_server():
     """A server that these tests may kill: fsync and all, as in production."""
-    with tempfile.TemporaryDirectory(prefix="chatserver-outage-") as name:
-        Path(name).chmod(0o755)
-        postgres = await embedded.open_in(Path(name))
+    async with durable_server() as postgres:
         connection = await asyncpg.connect(postgres.url)
         await connection.execute(
             "CREATE TABLE things (id integer PRIMARY KEY); GRANT ALL ON things TO chatserver_worker"
         )
         await connection.close()
         yield postgres
-        await postgres.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.composition import Composition, services
-from tests.support.redis import RedisServer
+from tests.support.redis import running_redis
 from tests.support.swift import running_swift
 
 # The proxy's address in compose.yaml.
@@ -15,11 +15,12 @@ async def composition(postgres_server, tmp_path_factory):
     """The services of compose.yaml: ours as they stand there, redis by its command, Swift for the S3 server, and an empty
     database for all to find at once; whoever kills one restarts it."""
     folder = tmp_path_factory.mktemp("compose")
-    redis_server = RedisServer(*services()["redis"]["command"][1:])
     url = await postgres_server.create_database("template0")
-    await redis_server.start()
     try:
-        async with running_swift(folder / "s3") as swift:
+        async with (
+            running_redis(*services()["redis"]["command"][1:]) as redis_server,
+            running_swift(folder / "s3") as swift,
+        ):
             addresses = [
                 ("postgresql://chatserver:not-asked-for-on-a-local-socket@postgres/chatserver", url),
                 ("redis://redis:6379/0", redis_server.url),
@@ -35,5 +36,4 @@ async def composition(postgres_server, tmp_path_factory):
             finally:
                 await composed.close()
     finally:
-        await redis_server.close()
         await postgres_server.drop_database(url)

@@ -6,14 +6,15 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from chatserver.database import embedded, migrations
+from chatserver.database.embedded import paths
 from chatserver.database.embedded.postgres import OWNER
 from tests.support.guards import Guard
 
@@ -31,7 +32,8 @@ MEMORY, MEMORY_BYTES = Path("/dev/shm"), 2 * 1024**3
 TEMPLATE = "template_chatserver"
 # What a server that crashed may take to be there again on a busy machine.
 START_SECONDS = 60
-CLEAN_UP = 'kill -QUIT $(head -n 1 "$1"/postgres/data/postmaster.pid); sleep 1; rm -rf "$1"'
+# Servers lie at different depths.
+CLEAN_UP = 'kill -QUIT $(find "$1" -name postmaster.pid -exec head -qn 1 {} +); sleep 1; rm -rf "$1"'
 _numbers = itertools.count(1)
 
 
@@ -73,19 +75,15 @@ class TestServer:
 @asynccontextmanager
 async def running_server() -> AsyncIterator[TestServer]:
     """A server in a temporary folder with the migrated template; both are gone afterwards, even after SIGKILL."""
-    folder = Path(tempfile.mkdtemp(prefix="chatserver-tests-", dir=MEMORY if _has_room(MEMORY) else None))
-    folder.chmod(0o755)  # as root the server runs as another user
-    guard = Guard(CLEAN_UP, str(folder))
-    postgres = await embedded.open_in(folder, SETTINGS)
-    try:
-        server = TestServer(postgres)
-        await server.run(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
-        await migrations.migrate(postgres.address(OWNER, TEMPLATE))
-        yield server
-    finally:
-        await postgres.stop()
-        guard.dismiss()
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder("tests", MEMORY if _has_room(MEMORY) else None) as folder:
+        postgres = await embedded.open_in(folder, SETTINGS)
+        try:
+            server = TestServer(postgres)
+            await server.run(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
+            await migrations.migrate(postgres.address(OWNER, TEMPLATE))
+            yield server
+        finally:
+            await postgres.stop()
 
 
 def _has_room(folder: Path) -> bool:
@@ -95,13 +93,38 @@ def _has_room(folder: Path) -> bool:
 @asynccontextmanager
 async def durable_server() -> AsyncIterator[embedded.EmbeddedPostgres]:
     """A server that may be killed: with fsync, as in production. Its watch starts it again."""
-    with tempfile.TemporaryDirectory(prefix="chatserver-database-") as name:
-        Path(name).chmod(0o755)
-        postgres = await embedded.open_in(Path(name))
+    with server_folder("database") as folder:
+        postgres = await embedded.open_in(folder)
         try:
             yield postgres
         finally:
             await postgres.stop()
+
+
+@contextmanager
+def server_folder(name: str, parent: Path | None = None) -> Iterator[Path]:
+    """A folder for servers that this process starts. Neither it nor they are there afterwards, even after SIGKILL."""
+    folder = Path(tempfile.mkdtemp(prefix=f"chatserver-{name}-", dir=parent))
+    folder.chmod(0o755)  # as root the server runs as another user
+    guard = Guard(CLEAN_UP, str(folder))
+    try:
+        yield folder
+    finally:
+        guard.dismiss()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_from_system_folder(below: Path) -> None:
+    """Removes what servers of products in this folder have left where root's lie because pytest's folder is private."""
+    if not paths.SYSTEM_FOLDER.is_dir():
+        return
+    left = {*paths.SYSTEM_FOLDER.iterdir(), *paths.SYSTEM_FOLDER.glob("programs/*")}
+    for name, _, _ in os.walk(below.resolve()):
+        folder = Path(name)
+        programs = folder / f"pginstall{paths.MAJOR_VERSION}" / "bin"
+        copies = [paths.copy_of(programs)] if (programs / "postgres").exists() else []
+        for each in left.intersection([paths.system_folder(folder), *copies]):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def postmaster(server: embedded.EmbeddedPostgres) -> int:

@@ -19,6 +19,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from tests.support.guards import Guard
+
 ALONE = "alone"
 # The groups that take longest, which begin first, or the others would wait for the last of them (docs/testing.md).
 LONGEST = (
@@ -55,7 +57,8 @@ class Groups:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
         if self._path is None:
-            self._path = Path(tempfile.mkdtemp(prefix="chatserver-groups-")) / "groups"
+            folder = tempfile.mkdtemp(prefix="chatserver-groups-")
+            self._path, self._guard = Path(folder) / "groups", Guard('rm -rf "$1"', folder)
         node.workerinput["groups"] = str(self._path)
 
     # Around the others: pytest itself puts tests beside each other that share a parameter of a fixture.
@@ -88,6 +91,7 @@ class Groups:
 
     def pytest_unconfigure(self) -> None:
         if self._path is not None and not self._is_worker:
+            self._guard.dismiss()
             shutil.rmtree(self._path.parent)
 
 

@@ -74,12 +74,21 @@ def _choose_as_root(data_dir: Path) -> ServerPaths:
     account = _owner(folder) or _service_account()
     programs = programs_folder()
     if not reachable(folder, account):
-        folder = SYSTEM_FOLDER / hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
+        folder = system_folder(data_dir)
         account = _owner(folder) or account
         log.warning("embedded_postgres.moved", folder=str(folder), reason="DATA_DIR is below a private folder")
     if not reachable(programs / "postgres", account):
         programs = _copy_programs(programs, SYSTEM_FOLDER / "programs")
     return ServerPaths(folder, programs, account)
+
+
+def system_folder(data_dir: Path) -> Path:
+    """Where root's server lies if `data_dir`, a resolved path, is below a private folder."""
+    return SYSTEM_FOLDER / _hashed(str(data_dir))
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _owner(folder: Path) -> Account | None:
@@ -130,9 +139,17 @@ def programs_folder() -> Path:
     raise ConfigurationError(f"The embedded Postgres {MAJOR_VERSION} is not installed; set DATABASE_URL to your own.")
 
 
+def copy_of(programs: Path) -> Path:
+    """Where root's copy of these programs lies if they are below a private folder."""
+    return SYSTEM_FOLDER / "programs" / _version_of(programs)
+
+
+def _version_of(programs: Path) -> str:
+    return _hashed(f"{programs.parents[1]}{(programs / 'postgres').stat().st_mtime_ns}")
+
+
 def _copy_programs(programs: Path, target: Path) -> Path:
-    package = programs.parents[1]
-    version = hashlib.sha256(f"{package}{(programs / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:16]
+    package, version = programs.parents[1], _version_of(programs)
     copy = target / version
     if not copy.exists():
         unfinished = target / f".{version}.{os.getpid()}"

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from chatserver.database import embedded
 from chatserver.database.embedded import paths
 from chatserver.database.embedded.server import CONTINUED_LOG_BYTES, SOCKET_FOLDER_BYTES
 from chatserver.errors import ConfigurationError
+from tests.support.postgres import remove_from_system_folder, server_folder
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to be so careful")
 
@@ -55,9 +55,8 @@ def fresh_folder():
 
 @contextlib.contextmanager
 def open_folder():
-    with tempfile.TemporaryDirectory(prefix="chatserver-embedded-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name) / "data"
+    with server_folder("embedded") as folder:
+        yield folder / "data"
 
 
 @contextlib.asynccontextmanager
@@ -430,6 +429,9 @@ async def test_nobodys_private_folder_is_opened(fresh_folder, tmp_path, monkeypa
         assert postgres.folder.is_relative_to(system)
     assert {path: path.stat().st_mode for path in watched} == modes
     assert "embedded_postgres.moved" in capsys.readouterr().out
+    # Of what tests leave there nothing stays.
+    remove_from_system_folder(private)
+    assert [path.name for path in system.rglob("*")] == ["programs"]
 
 
 @as_root
