@@ -1,5 +1,6 @@
 """The database: reachable, migrated, with its two roles and row-level security, and a clock that agrees with ours."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -7,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 
 from chatserver import config as configuration
-from chatserver import plans
+from chatserver import plans, storage
 from chatserver.config import Config
 from chatserver.database import command_line, migrations, pgbouncer, roles
 from chatserver.doctor.findings import Finding, failure, ok, warning
@@ -30,6 +31,11 @@ SELECT relname::text FROM pg_class
  ORDER BY relname
 """
 
+# The oldest and the newest files. One may be lost; where most of these are, the store is another one.
+_SOME_FILES = """
+(SELECT storage_key FROM assets WHERE status = 'stored' ORDER BY id LIMIT 5)
+UNION (SELECT storage_key FROM assets WHERE status = 'stored' ORDER BY id DESC LIMIT 5)
+"""
 _RUNNING = "SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => $1)"
 
 
@@ -54,7 +60,10 @@ async def _check(config: Config, url: str) -> list[Finding]:
             if waiting:
                 return found
             found += [await _roles(connection), await _security(connection), await _plans(config, connection)]
-            return [*found, *await _processes(config, connection), *await _signing_key(config, connection)]
+            found += [*await _processes(config, connection), *await _signing_key(config, connection)]
+            await connection.execute("SET LOCAL ROLE chatserver_worker")
+            keys = [row["storage_key"] for row in await connection.fetch(_SOME_FILES)]
+    return [*found, *await _files(config, keys)]
 
 
 @asynccontextmanager
@@ -104,6 +113,22 @@ async def _signing_key(config: Config, connection: asyncpg.Connection) -> list[F
         return []
     words = "The process that started last has another SECRET_KEY: what one signs (links, forms) the other refuses."
     return [warning("signing key", words, "Give every machine the same SECRET_KEY, or copy DATA_DIR/secret-key.")]
+
+
+async def _files(config: Config, keys: list[str]) -> list[Finding]:
+    """Whether the store is that of this database: after a move its files may not have been copied."""
+    with suppress(Exception):  # of a store that does not answer the finding on the store tells
+        async with asyncio.timeout(CONNECT_SECONDS):
+            store = await storage.open_storage(config)
+            try:
+                missing = [key for key in keys if await store.stat(key) is None]
+            finally:
+                await store.close()
+        if len(missing) > len(keys) / 2:
+            words = f"Of {len(keys)} files of the database that were looked for, {len(missing)} are not in the store."
+            mend = "Look at STORAGE_URL; after a move, run chatserver storage copy. chatserver storage check names all."
+            return [failure("files", words, mend)]
+    return []
 
 
 async def _plans(config: Config, connection: asyncpg.Connection) -> Finding:

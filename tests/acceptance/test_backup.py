@@ -41,5 +41,10 @@ async def test_a_copied_folder_is_the_whole_product_again(folder):
         for arguments in (("credits", "check"), ("storage", "check")):
             check = await products.start(folder / "second", *arguments, wait=False)
             assert await check.process.wait() == 0, check.output()
+        # Its files were left behind: that is told from a store that is empty by right.
+        for store, told in ((folder / "forgotten", True), (folder / "second" / "files", False)):
+            doctor = await products.start(folder / "second", "doctor", wait=False, STORAGE_URL=f"file:{store}")
+            await doctor.process.wait()
+            assert ("1 files of the database that were looked for, 1 are not in the store" in doctor.output()) == told
     finally:
         assert await product.stop() == 0
