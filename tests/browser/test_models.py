@@ -102,6 +102,16 @@ async def test_sizes_keep_their_shape_in_steps_of_eight(page, ratio, longest, ex
     assert await run(page, "models/generation_request", body, [ratio, longest]) == expected
 
 
+async def test_how_much_may_change_is_asked_of_variations_only(page) -> None:
+    body = """
+      const data = new FormData()
+      const fields = { size: 512, ratio: "1:1", count: 1, source_asset_id: "a", change: x, strength: "0.3" }
+      for (const [name, value] of Object.entries(fields)) data.set(name, value)
+      return m.generationRequest("image", "a lake", data).strength ?? null"""
+    strengths = [await run(page, "models/generation_request", body, change) for change in ("variation", "edit")]
+    assert strengths == [0.3, None]
+
+
 async def test_every_reason_is_said(page) -> None:
     wanted = {"kind": "image", "prompt": "", "count": 4}
     situation = {"expired": False, "mayGenerate": False, "balance": {"limit": 3}, "maxCount": 2, "plan": "Flash Lite"}

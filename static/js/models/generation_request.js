@@ -33,7 +33,7 @@ export function generationRequest(kind, prompt, data) {
   }
   if (kind === "image" && data.get("source_asset_id")) {
     for (const name of ["source_asset_id", "change"]) fields[name] = data.get(name)
-    if (data.get("strength")) fields.strength = Number(data.get("strength"))
+    if (fields.change === "variation" && data.get("strength")) fields.strength = Number(data.get("strength"))
     if (data.get("mask")) takePart(fields, data.get("mask"))
   }
   return fields
