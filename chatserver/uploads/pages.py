@@ -21,8 +21,6 @@ from chatserver.web.site import site_of
 
 # Uploads that are shown to choose from; the gallery has all of them.
 MOST_SHOWN = 12
-# How much of its source a variation may change, as `strength`; without one the model decides.
-STRENGTHS = (("", "Usual"), ("0.3", "A little"), ("0.55", "Half"), ("0.8", "A lot"))
 
 
 class SourceChoices(Struct, frozen=True, kw_only=True):
@@ -44,7 +42,6 @@ async def show_choices(request: Request) -> Response:
         "uploads/_sources.html",
         choices=choices,
         refusals=sources.refusals(state.providers),
-        strengths=STRENGTHS,
         most_megabytes=MAX_UPLOAD_BYTES // 1024**2,
     )
     return HTMLResponse(body, headers={"Cache-Control": "no-store"})

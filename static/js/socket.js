@@ -56,9 +56,9 @@ export class Socket {
     return this.#events.on(type, listener)
   }
 
-  /** Sends a command now or after the next reconnect. Resolves with its result, rejects with a CommandError. */
-  send(type, fields) {
-    return this.#commands.send(type, fields)
+  /** Sends a command now or after the next reconnect: CommandSender.send. */
+  send(...command) {
+    return this.#commands.send(...command)
   }
 
   /** Sends a command that is dropped when there is no connection, and whose answer nobody waits for. */

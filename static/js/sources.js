@@ -1,36 +1,48 @@
 // Loads what brings pictures into the composer when it is first asked for: by a file that is pasted or dropped, a
-// picture of the page, one that the address names, or the press on the composer's chip; and the brush that marks a part
-// of one.
+// picture of the page, one that the address names, or the press on the composer's chip; the brush that marks a part of
+// one; and the editor, which changes one over the lightbox.
 import { bus } from "./bus.js"
 import { UNREACHABLE } from "./helpers/api.js"
 import { setFlag } from "./helpers/dom.js"
+import { socket } from "./socket.js"
 
-const chooser = document.querySelector("source-chooser")
-const painter = document.querySelector("mask-painter")
-let loading = null
-let loadingBrush = null
+const [chooser, painter, editor] = ["source-chooser", "mask-painter", "picture-editor"].map((name) =>
+  document.querySelector(name),
+)
+const loading = new Map()
 
-// The part that has been painted before goes on from there.
-async function paintPart() {
-  const { source_asset_id: source, mask } = chooser.closest("form").elements
-  if (!source.value) return
+const tellProblem = (text) => bus.emit("toast", { kind: "files", text, problem: true })
+
+// Does `what` once the element's script is there, which is asked for again where it did not come.
+async function load(element, what, tell = tellProblem) {
   try {
-    await (loadingBrush ??= import(painter.dataset.script))
-    await painter.open({ asset: source.value, mask: mask.value })
+    if (!loading.has(element)) loading.set(element, import(element.dataset.script))
+    await loading.get(element)
+    await what()
   } catch {
-    loadingBrush = null
-    bus.emit("toast", { kind: "files", text: UNREACHABLE, problem: true })
+    loading.delete(element)
+    tell(UNREACHABLE)
   }
 }
 
-async function ask(what, subject) {
-  try {
-    await (loading ??= import(chooser.dataset.script))
-    await chooser[what](subject)
-  } catch {
-    loading = null
-    bus.emit("toast", { kind: "files", text: UNREACHABLE, problem: true })
-  }
+const ask = (what, subject) => load(chooser, () => chooser[what](subject))
+
+// The part that has been painted before goes on from there.
+function paintPart(subject = partOfComposer()) {
+  if (subject.asset) load(painter, () => painter.open(subject), subject.tell)
+}
+
+function partOfComposer() {
+  const { source_asset_id: asset, mask } = chooser.closest("form").elements
+  const keep = (painted) => bus.emit("compose", { mode: "image", settings: { mask: painted } })
+  return { asset: asset.value, mask: mask.value, keep, tell: tellProblem }
+}
+
+// Over the lightbox, where a tile's button opens that first.
+function change(card) {
+  if (document.querySelector(".viewer[open]")) return load(editor, () => editor.open(card, { bus, socket }))
+  card.addEventListener("picture-shown", () => change(card), { once: true })
+  bus.emit("open-picture", card)
 }
 
 // By default the browser opens a dropped file in place of the page.
@@ -58,7 +70,10 @@ function onClick(event) {
   const button = target.closest("[data-use]")
   if (button && button.ariaDisabled !== "true") {
     const holder = target.closest("generation-card, picture-menu, picture-viewer")
-    ask("use", { use: button.dataset.use, asset: (holder.card ?? holder).dataset.asset })
+    const card = holder.card ?? holder
+    const { use } = button.dataset
+    if (use === "change") change(card)
+    else ask("use", { use, asset: card.dataset.asset })
   }
   const asset = target.closest("[data-source]")?.dataset.source
   const card = asset && document.querySelector(`generation-card[data-asset="${asset}"]`)
@@ -74,7 +89,7 @@ function followAddress() {
   ask("use", { use: asked.get("use"), asset: asked.get("from") })
 }
 
-for (const each of [chooser, painter]) each.addEventListener("source-event", ({ detail }) => bus.emit(...detail))
+chooser.addEventListener("source-event", ({ detail }) => bus.emit(...detail))
 bus.on("paint-part", paintPart)
 bus.on("cancel-upload", () => chooser.cancelUploads())
 chooser.addEventListener("beforetoggle", ({ newState }) => newState === "open" && ask("fill"))

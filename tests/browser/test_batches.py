@@ -213,7 +213,7 @@ async def test_one_foot_says_and_offers_all_and_a_tile_is_one_stop_of_the_tab_ke
     for key, expected in (
         ("ArrowRight", "generation-card:nth-child(1) .tile__open"),
         ("ArrowDown", '[data-use="variation"]'),
-        ("ArrowRight", '[data-use="edit"]'),
+        ("ArrowRight", '[data-use="change"]'),
         ("ArrowRight", '[data-action="retry"]'),
         ("ArrowRight", '[data-action="favorite"]'),
         ("ArrowRight", '[data-action="menu"]'),

@@ -88,11 +88,7 @@ def share_within(differs: np.ndarray, left: float, top: float, right: float, bot
 
 
 async def test_what_is_painted_with_the_mouse_changes_and_nothing_else(visit: Visitor, prepared: Prepared) -> None:
-    page = await visit.open_session(prepared.session)
-    card = page.locator(f'generation-card[data-id="{prepared.picture["id"]}"]')
-    await card.hover()
-    await card.locator("[data-action=menu]").click()
-    await page.click('picture-menu [data-use="part"]')
+    page = await prepared.open(visit, "part")
     box = await opened(page)
     await expect(page.locator(SHARE)).to_have_text("Nothing is painted yet")
     await drag(page, box, (0.6, 0.3), (0.8, 0.3), (0.8, 0.5), (0.6, 0.5))
@@ -187,10 +183,7 @@ async def test_with_keys_alone_a_part_is_marked_and_the_picture_made(visit: Visi
 
 async def test_with_a_finger_on_a_phone(browser: Any, prepared: Prepared) -> None:
     async with signed_in(browser, prepared.ada, **TOUCH) as visitor:
-        page = await visitor.open_session(prepared.session)
-        card = page.locator(f'generation-card[data-id="{prepared.picture["id"]}"]')
-        await card.locator("[data-action=menu]").tap()
-        await page.locator('picture-menu [data-use="part"]').tap()
+        page = await prepared.open(visitor, "part")
         box = await opened(page)
         assert box["width"] == PHONE["width"]
         # All of the bar is in sight, and large enough for a finger.

@@ -112,6 +112,17 @@ async def test_how_much_may_change_is_asked_of_variations_only(page) -> None:
     assert strengths == [0.3, None]
 
 
+async def test_drafts_of_changes_are_those_of_the_pictures_that_were_changed_last(page) -> None:
+    body = """
+      const drafts = new m.ChangeDrafts("s")
+      for (let number = 1; number <= 6; number++) drafts.save(String(number), { text: `words ${number}` })
+      drafts.save("2", { text: "other words" })
+      drafts.remove("6")
+      return [..."123456"].map((asset) => drafts.load(asset)?.text ?? null)"""
+    drafts = await run(page, "models/change_drafts", body)
+    assert drafts == [None, "other words", "words 3", "words 4", "words 5", None]
+
+
 async def test_every_reason_is_said(page) -> None:
     wanted = {"kind": "image", "prompt": "", "count": 4}
     situation = {"expired": False, "mayGenerate": False, "balance": {"limit": 3}, "maxCount": 2, "plan": "Flash Lite"}

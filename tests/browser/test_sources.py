@@ -269,10 +269,10 @@ async def test_a_picture_is_varied_and_edited_and_both_know_each_other(visit: Vi
     await expect(comparison.locator(".compare__picture")).to_have_count(2)
     await expect(comparison.locator(".compare__settings")).to_contain_text("512 × 384")
     await comparison.close()
-    # An edit of the result.
-    await viewer.locator("[data-use=edit]").click()
-    await expect(viewer).to_be_hidden()
-    assert await chosen(page) == await varied.get_attribute("data-asset")
+    # An edit of the result, by the composer.
+    result = await varied.get_attribute("data-asset")
+    await page.goto(f"{page.url.split('?')[0]}?use=edit&from={result}")
+    assert await chosen(page) == result
     await expect(page.locator(TEXT)).to_have_attribute("placeholder", "What should change?")
     await expect(page.locator(SEND)).to_contain_text("Edit 1")
     await say(page, "make it night")

@@ -85,9 +85,13 @@ def test_what_no_provider_can_do_is_not_offered_and_its_reason_is_the_tooltip(ch
     menu = draw("generations/_menu.html", composer=prepared, enlarging=enlarging({}))
     viewer = draw("generations/_viewer.html", composer=prepared, enlarging=enlarging({}))
     for page in (menu, viewer):
-        # A part is changed by either.
-        for change in ("variation", "edit", "part"):
-            disabled = not offered if change == "part" else change in refused
+        # A picture is changed by either.
+        for change in ("variation", "change"):
             [button] = re.findall(rf'<button[^>]*data-use="{change}"[^>]*>', page)
-            assert ('aria-disabled="true"' in button) is disabled
-        assert all(words in page for words in refused.values())
+            assert ('aria-disabled="true"' in button) is not offered
+        assert refused.get("variation", "") in page
+    editor = draw("generations/_editor.html", composer=prepared)
+    for change in ("variation", "edit"):
+        [radio] = re.findall(rf'<input type="radio" name="change" value="{change}"[^>]*>', editor)
+        assert (" disabled" in radio) is (change in refused)
+    assert all(words in editor for words in refused.values())

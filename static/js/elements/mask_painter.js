@@ -1,6 +1,6 @@
 // <mask-painter>: the brush. What shall change of a picture from which another is made is painted over: with the mouse,
-// a finger, or the keys. What is painted when it closes is the mask in the composer. It is loaded apart from the page,
-// whose events it sends by way of sources.js.
+// a finger, or the keys. What is painted when it closes is kept by whoever opened it. It is loaded apart from the page
+// (sources.js).
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { PaintedMask } from "../models/painted_mask.js"
@@ -17,6 +17,7 @@ export class MaskPainter extends HTMLElement {
   #painting = false
   #erases = false
   #opened = 0
+  #subject = null // what it was opened for
   #styled = null // when its style is there
 
   connectedCallback() {
@@ -41,11 +42,16 @@ export class MaskPainter extends HTMLElement {
     for (const end of ["pointerup", "pointercancel", "blur"]) this.surface.addEventListener(end, () => this.#end())
   }
 
-  /** Opens it for a stored picture, with the mask that has been painted for it before, or an empty text. */
-  async open({ asset, mask }) {
+  /**
+   * Opens it for a stored picture, with the mask that has been painted for it before, or an empty text. `keep` is
+   * called with the mask when it closes, `tell` with why it cannot be opened.
+   */
+  async open(subject) {
+    const { asset, mask } = subject
     const opened = ++this.#opened
     await this.#styled
     if (opened !== this.#opened || this.dialog.open) return
+    this.#subject = subject
     setFlag(this.dialog, "data-local-loading", true)
     this.picture.src = `/files/${asset}/1024.webp`
     this.dialog.showModal()
@@ -135,19 +141,14 @@ export class MaskPainter extends HTMLElement {
     this.#keep()
   }
 
-  // In the composer, whose draft outlives the page.
+  // In a draft, which outlives the page.
   #keep() {
-    if (this.dialog.hasAttribute("data-local-loading")) return
-    this.#emit("compose", { mode: "image", settings: { mask: this.#mask.toText() } })
+    if (!this.dialog.hasAttribute("data-local-loading")) this.#subject.keep(this.#mask.toText())
   }
 
   #fail() {
     this.dialog.close()
-    this.#emit("toast", { kind: "files", text: "The picture cannot be loaded right now.", problem: true })
-  }
-
-  #emit(name, event) {
-    this.dispatchEvent(new CustomEvent("source-event", { detail: [name, event] }))
+    this.#subject.tell("The picture cannot be loaded right now.")
   }
 
   #pointOf({ clientX, clientY }) {

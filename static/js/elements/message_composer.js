@@ -7,7 +7,7 @@ import { newId } from "../helpers/ids.js"
 import { isComposing } from "../helpers/keys.js"
 import { lengthProblem } from "../helpers/text.js"
 import { renderedBalances } from "../models/balances.js"
-import { DeferredPromptStore } from "../models/deferred_prompt_store.js"
+import { DeferredPromptStore, WAITS } from "../models/deferred_prompt_store.js"
 import { Drafts } from "../models/drafts.js"
 import { PictureSettings } from "../models/picture_settings.js"
 import { Quote } from "../models/quote.js"
@@ -20,7 +20,6 @@ const SLASH = /^\/(image|video)(?:\s+|$)/
 // Where a focused text box covers nothing and single keys would go nowhere else.
 const KEYBOARD = matchMedia("(pointer: fine) and (hover: hover)")
 const HINT = "Enter sends · Shift+Enter breaks"
-const WAITS = "Another prompt waits for credits already. Edit or cancel it first."
 const NO_SOURCE = { source_asset_id: "", change: "", strength: "", mask: "" }
 const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
 
@@ -50,7 +49,7 @@ export class MessageComposer extends HTMLElement {
       socket.on("session", ({ session }) => (this.#members = session.members.length)),
       bus.on("permissions-changed", () => this.#show()),
       bus.on("compose", (request) => this.#compose(request)),
-      bus.on("command-refused", (error) => this.#restoreRefused(error)),
+      bus.on("command-refused", (error) => error.told || this.#restoreRefused(error)),
       bus.on("deferred-prompt-changed", () => this.#show()),
       bus.on("reply-streaming", (reply) => this.#followAnswer(reply)),
       bus.on("escape", () => this.#escape()),

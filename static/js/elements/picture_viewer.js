@@ -5,6 +5,7 @@ import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { placeBeside } from "../helpers/placing.js"
 import { leadElsewhere, openSharing } from "../helpers/sharing.js"
+import { showWhole } from "../helpers/whole_picture.js"
 import { showLargerSizes } from "../models/larger_sizes.js"
 import { Zoom } from "../models/zoom.js"
 
@@ -20,6 +21,7 @@ export class PictureViewer extends HTMLElement {
   #opener = null
   #zoom = null
   #leaving = false // the browser is on its way back from the entry of the history
+  #passing = false // and comes by it once more
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
@@ -45,14 +47,31 @@ export class PictureViewer extends HTMLElement {
     return this.#card
   }
 
-  /** Shows a card's file, over the page. */
+  /**
+   * Shows a card's file, over the page. Where it is open, what is over it closes, such as the picture's editor after
+   * Back; where the entry of the history is that of the editor, such as after a reload, that is opened too.
+   */
   open(card) {
-    if (!this.dialog.open) {
+    if (this.#passing) return this.#pass()
+    const wasOpen = this.dialog.open
+    if (wasOpen) this.#closeAbove()
+    else {
       this.#opener = document.activeElement
       if (!history.state?.picture) history.pushState({ ...history.state, picture: card.id }, "")
       this.dialog.showModal()
     }
-    this.#show(card)
+    if (wasOpen && card === this.#card) this.#showRelated(card.dataset.asset)
+    else this.#show(card)
+    if (history.state?.change) this.querySelector("[data-use=change]")?.click()
+  }
+
+  #pass() {
+    this.#passing = false
+    history.back()
+  }
+
+  #closeAbove() {
+    for (const above of document.querySelectorAll("dialog[open]")) if (above !== this.dialog) above.close()
   }
 
   close() {
@@ -80,7 +99,9 @@ export class PictureViewer extends HTMLElement {
     slot(this, "strip").replaceChildren()
     if ([document.body, this.#opener].includes(document.activeElement)) this.#returnFocus()
     this.#leaving = Boolean(history.state?.picture)
-    if (this.#leaving) history.back()
+    // Closed right after the editor that was over it: that is on its way back to the entry of the lightbox.
+    this.#passing = Boolean(document.querySelector("picture-editor[data-local-leaving]"))
+    if (this.#leaving && !this.#passing) history.back()
   }
 
   // Where nothing else has taken it since, such as the Undo of what was deleted.
@@ -231,21 +252,13 @@ export class PictureViewer extends HTMLElement {
     this.clip.hidden = !isClip
     if (!isClip) {
       this.clip.removeAttribute("src")
-      return this.#showPicture(file)
+      return showWhole(this.picture, file, () => this.#card.file?.url === file.url)
     }
     this.picture.removeAttribute("src")
     this.clip.poster = file.thumbnail
     this.clip.ariaLabel = file.alt
     this.clip.src = file.url
     this.clip.play().catch(() => {}) // it is there to be started
-  }
-
-  // What the page has loaded of it is there at once; all of it follows, as WebP, which is a tenth of the PNG.
-  #showPicture({ url, shown, alt, width, height }) {
-    Object.assign(this.picture, { alt, width, height, src: shown })
-    const whole = new Image()
-    whole.addEventListener("load", () => this.#card.file?.url === url && (this.picture.src = whole.src))
-    whole.src = url.replace(/\.png$/, ".webp")
   }
 
   #showStrip() {

@@ -15,29 +15,12 @@ const TYPED = {
   guidance: (number) => `guidance ${number}`,
 }
 
-const LONG_MS = 500 // an upload of less is over before its progress could be read
-// A screen reader hears of one when so much more has been sent, and not oftener than that.
-const TOLD = 0.25
-const TOLD_EVERY_MS = 4000
-
 export class SettingChips extends HTMLElement {
-  #subscriptions = []
-  #told = { fraction: 0, at: 0 }
-  #appearing = null
-
   connectedCallback() {
-    this.#subscriptions = [
-      bus.on("uploading", (on) => this.#followUpload(on)),
-      bus.on("upload-progress", (upload) => this.#showProgress(upload)),
-    ]
     this.addEventListener("click", this.onClick)
     this.addEventListener("keydown", this.onKeydown)
     this.addEventListener("beforetoggle", this.onBeforeToggle, true) // these two do not bubble
     this.addEventListener("toggle", this.onToggle, true)
-  }
-
-  disconnectedCallback() {
-    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
   }
 
   /** Shows what a request for `generation.create` and the fields have chosen. */
@@ -134,31 +117,6 @@ export class SettingChips extends HTMLElement {
     setText(slot(chip, "chosen"), mask ? "A part" : "Part")
     setFlag(chip, "data-local-changed", mask)
     setFlag(this, "data-local-part", mask)
-  }
-
-  #followUpload(on) {
-    const chip = slot(this, "upload")
-    clearTimeout(this.#appearing)
-    if (on) {
-      if (chip.hidden) this.#beginProgress()
-      this.#appearing = setTimeout(() => (chip.hidden = false), LONG_MS)
-      return
-    }
-    if (document.activeElement === chip) this.querySelector('[data-setting="source"]').focus()
-    chip.hidden = true
-  }
-
-  #beginProgress() {
-    this.#told = { fraction: 0, at: performance.now() }
-    this.#showProgress({ fraction: 0 })
-  }
-
-  #showProgress({ name, fraction }) {
-    setText(slot(this, "sent"), `${Math.floor(100 * fraction)} %`)
-    const { fraction: before, at } = this.#told
-    if (fraction === 1 || fraction - before < TOLD || performance.now() - at < TOLD_EVERY_MS) return
-    this.#told = { fraction, at: performance.now() }
-    bus.emit("upload-slow", { name, percent: Math.floor(100 * fraction) })
   }
 
   #showTyped(chip, request) {

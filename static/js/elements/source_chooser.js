@@ -1,8 +1,9 @@
-// <source-chooser>: the popover of the composer's picture. It uploads files, lets a picture be chosen, says what is
-// done to it, and fills the composer from a picture that was made before. What it chooses, the composer keeps.
-// It is loaded apart from the page, whose events it sends by way of sources.js.
+// <source-chooser>: the popover of the composer's picture. It uploads files and says how far they are in the chip that
+// cancels them, lets a picture be chosen, says what is done to it, and fills the composer from a picture that was made
+// before. What it chooses, the composer keeps. It is loaded apart from the page, whose events it sends by way of
+// sources.js.
 import { askTwice, call, upload } from "../helpers/api.js"
-import { setFlag, slot } from "../helpers/dom.js"
+import { setFlag, setText, slot } from "../helpers/dom.js"
 import { fetchText } from "../helpers/fetching.js"
 import { newId } from "../helpers/ids.js"
 import { parse } from "../rendering.js"
@@ -10,11 +11,17 @@ import { parse } from "../rendering.js"
 const MOST_BYTES = 10 * 1024 * 1024
 const OWN_FILE = /\/files\/([0-9a-f-]{36})\//
 const OF_A_PHONE = /\.hei[cf]$/i
+const LONG_MS = 500 // an upload of less is over before its progress could be read
+// A screen reader hears of one when so much more has been sent, and not oftener than that.
+const TOLD = 0.25
+const TOLD_EVERY_MS = 4000
 
 export class SourceChooser extends HTMLElement {
   #asked = 0
   #wanted = 0 // what was asked for last is what the composer is filled from
   #uploads = new Set() // those on their way, each with what gives it up
+  #told = { fraction: 0, at: 0 }
+  #appearing = null
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
@@ -135,7 +142,7 @@ export class SourceChooser extends HTMLElement {
     const path = `${location.pathname}/uploads?${new URLSearchParams({ client_id: newId(), name: file.name })}`
     const giveUp = new AbortController()
     const { signal } = giveUp
-    const onProgress = (fraction) => this.emit("upload-progress", { name: file.name, fraction })
+    const onProgress = (fraction) => this.#showProgress(file.name, fraction)
     this.#track(giveUp, true)
     try {
       return await askTwice(() => upload(path, file, { signal, onProgress }))
@@ -151,7 +158,37 @@ export class SourceChooser extends HTMLElement {
     if (isOnItsWay) this.#uploads.add(giveUp)
     else this.#uploads.delete(giveUp)
     setFlag(this, "data-local-busy", this.#uploads.size)
+    this.#showUploading(this.#uploads.size > 0)
     this.emit("uploading", this.#uploads.size > 0)
+  }
+
+  get #chip() {
+    return slot(this.closest("setting-chips"), "upload")
+  }
+
+  #showUploading(on) {
+    const chip = this.#chip
+    clearTimeout(this.#appearing)
+    if (on) {
+      if (chip.hidden) this.#beginProgress()
+      this.#appearing = setTimeout(() => (chip.hidden = false), LONG_MS)
+      return
+    }
+    if (document.activeElement === chip) chip.parentElement.querySelector('[data-setting="source"]').focus()
+    chip.hidden = true
+  }
+
+  #beginProgress() {
+    this.#told = { fraction: 0, at: performance.now() }
+    this.#showProgress("", 0)
+  }
+
+  #showProgress(name, fraction) {
+    setText(slot(this.#chip, "sent"), `${Math.floor(100 * fraction)} %`)
+    const { fraction: before, at } = this.#told
+    if (fraction === 1 || fraction - before < TOLD || performance.now() - at < TOLD_EVERY_MS) return
+    this.#told = { fraction, at: performance.now() }
+    this.emit("upload-slow", { name, percent: Math.floor(100 * fraction) })
   }
 
   /** Gives up what is being uploaded. */

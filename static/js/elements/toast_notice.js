@@ -36,8 +36,8 @@ export class ToastNotice extends HTMLElement {
     if (state === "live" && this.dataset.kind === "crowded") this.#hide()
   }
 
-  #onRefused({ command, message, code }) {
-    if (!SHOWN_BY_COMPOSER.has(command.type)) this.#show({ kind: code, text: message, problem: true })
+  #onRefused({ command, message, code, told }) {
+    if (!told && !SHOWN_BY_COMPOSER.has(command.type)) this.#show({ kind: code, text: message, problem: true })
   }
 
   #show({ kind, text, undo = null, problem = false, stays = false }) {

@@ -40,10 +40,13 @@ export class CommandSender {
     return this.#queue.commands
   }
 
-  /** Queues a command. Resolves with its result, rejects with a CommandError. */
-  send(type, fields) {
+  /**
+   * Queues a command. Resolves with its result, rejects with a CommandError. Where `tell` returns true for that, it has
+   * told the refusal itself, and nobody else does (`told`).
+   */
+  send(type, fields, tell) {
     const command = { ref: newId(), type, ...fields }
-    return new Promise((resolve, reject) => this.#enqueue({ command, at: Date.now(), resolve, reject }))
+    return new Promise((resolve, reject) => this.#enqueue({ command, at: Date.now(), resolve, reject, tell }))
   }
 
   /** Queues a stranded command once more. */
@@ -132,8 +135,9 @@ export class CommandSender {
     bus.emit("command-accepted", command)
   }
 
-  #refuse({ command, reject }, cause) {
+  #refuse({ command, reject, tell }, cause) {
     const error = new CommandError(command, cause)
+    error.told = tell?.(error)
     reject(error)
     bus.emit("command-refused", error)
   }

@@ -1,6 +1,9 @@
 // The prompt of a session that waits for credits. All tabs see it; its client_id makes the server create it only once.
 import { readStored, writeStored } from "../helpers/storage.js"
 
+/** Why another one has to wait. */
+export const WAITS = "Another prompt waits for credits already. Edit or cancel it first."
+
 export class DeferredPromptStore {
   #key
 
