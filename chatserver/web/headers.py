@@ -18,6 +18,9 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
         self._headers = [(name.lower().encode(), value.encode()) for name, value in security_headers(config).items()]
+        # Going back in their history, browsers take what they have stored without asking whether it still holds: a redirect
+        # to the sign-in page of before, or of the person who has signed out since.
+        self._headers.append((b"cache-control", b"no-store"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

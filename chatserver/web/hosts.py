@@ -77,6 +77,12 @@ def link_origin(config: Config, scope: Scope) -> str:
     return config.origin if config.public_url else _request_origin(config, scope)
 
 
+def is_secure_context(config: Config, scope: Scope) -> bool:
+    """Whether the origin that this request was sent to is a secure context to browsers: TLS, or their own machine."""
+    origin = _request_origin(config, scope)
+    return config.secure or origin.startswith("https://") or is_loopback_origin(origin)
+
+
 def is_loopback_origin(origin: str) -> bool:
     """Whether an origin of ours is a loopback address, which means another machine to everybody else."""
     host = _host_of(origin)

@@ -19,7 +19,7 @@ from chatserver import ids
 from chatserver.config import Config
 from chatserver.identity.viewer import Viewer
 from chatserver.runtime import clock, paths
-from chatserver.web import bundle, cookies, csrf, filters, forms
+from chatserver.web import bundle, cookies, csrf, filters, forms, hosts
 from chatserver.web.site import Site, site_of
 from chatserver.web.static import Statics, Transform
 
@@ -123,11 +123,22 @@ def render(
         csrf_field=lambda: _csrf_field(request),
         **(context or {}),
     )
-    response = HTMLResponse(body, status, headers={"Cache-Control": "private, no-cache", "Vary": "Cookie"})
+    headers = {"Cache-Control": _cache_control(request), "Vary": "Cookie"}
+    response = HTMLResponse(body, status, headers=headers)
     csrf.set_visitor_cookie(request, response)
     if notice is not None:
         cookies.clear(response, site.config, forms.NOTICE_COOKIE)
     return response
+
+
+def _cache_control(request: Request) -> str:
+    """What browsers may keep of a page: with `no-store` they go back to it slower, and not at all to where one was in it.
+
+    Whoever goes back is shown what is stored, without asking. Signing out empties that by `Clear-Site-Data`, which browsers
+    obey in secure contexts only: elsewhere the pages of somebody who is signed in are not stored.
+    """
+    may_stay = _viewer(request) is None or hosts.is_secure_context(site_of(request).config, request.scope)
+    return "private, no-cache" if may_stay else "private, no-store"
 
 
 def theme(request: Request) -> str:

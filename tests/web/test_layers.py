@@ -18,7 +18,7 @@ from chatserver.web import headers, hosts
 from chatserver.web.concurrency_limits import ConcurrencyLimits
 from chatserver.web.errors import ErrorResponses
 from chatserver.web.proxies import TrustedProxies
-from tests.support.site import ADA, Client, serve
+from tests.support.site import ADA, BROWSER, Client, serve
 
 
 async def test_every_answer_carries_the_security_headers(client: Client) -> None:
@@ -28,6 +28,31 @@ async def test_every_answer_carries_the_security_headers(client: Client) -> None
                 assert name in answer.headers, (path, name)
                 assert name == "Content-Security-Policy" or answer.headers[name] == value
             assert len(answer.headers["X-Request-Id"]) == 12
+
+
+async def test_where_signing_out_cannot_empty_a_browser_it_keeps_no_page_of_whoever_has_signed_in(
+    client: Client,
+) -> None:
+    """Chromium shows what it has kept to whoever goes back, and obeys `Clear-Site-Data` in secure contexts only."""
+
+    async def kept(client: Client, host: str, **more: str) -> str:
+        async with client.get("/times", headers={"Host": host, **more}) as answer:
+            assert answer.status == 200
+            return answer.headers["Cache-Control"]
+
+    here = "private, no-cache", "private, no-cache"
+    assert (await kept(client, "localhost"), await kept(client, "localhost", **ADA)) == here
+    name = "pictures.example.org"
+    async with serve(public_url=f"http://{name}") as plain, serve(public_url=f"https://{name}") as secure:
+        assert (await kept(plain, name), await kept(plain, name, **ADA)) == ("private, no-cache", "private, no-store")
+        assert await kept(secure, name, **ADA) == "private, no-cache"
+
+
+@pytest.mark.parametrize("path", ["/notice", "/fail/sign-in"])
+async def test_where_a_redirect_led_before_somebody_signed_in_or_out_is_not_kept(client: Client, path: str) -> None:
+    """Otherwise Chromium follows it when somebody goes back: from the page to its sign-in, and from there to the page."""
+    async with client.get(path, headers=BROWSER, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Cache-Control"]) == (303, "no-store")
 
 
 async def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(client: Client) -> None:
