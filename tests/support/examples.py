@@ -21,7 +21,7 @@ from chatserver.runtime import paths
 _SCALE = 2
 _MOST_BYTES = 30_000
 # It is part of the first load of an empty session, whose budget is 100 kB.
-_MOST_SHEET_BYTES = 22_000
+_MOST_SHEET_BYTES = 18_500
 _QUALITIES = range(80, 20, -4)
 
 
