@@ -71,7 +71,7 @@ class Parts:
 async def wait(parts: Parts, message: Message) -> Message:
     """The message once all of its pictures have ended. Raises Busy, RateLimited, and NotFound where it was deleted."""
     try:
-        async with _WAITING.held(parts.viewer.id), asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS), _WAITING.held(parts.viewer.id):
             return await _ended(parts, message)
     except QueueFull:
         raise RateLimited("You wait for many pictures at once already.", retry_after=5) from None
