@@ -1,5 +1,5 @@
 # `make run` and `make test` do all the set-up on a fresh machine: Python 3.11 or newer, make and a package registry.
-PYTHON ?= python3
+PYTHON ?= $(shell python3 .ci/interpreter.py || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 UV ?= uv
