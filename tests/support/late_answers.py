@@ -118,6 +118,11 @@ async def end_periods(page: Page) -> int:
     return count
 
 
+async def no_period_runs(page: Page) -> None:
+    """Waits until the page has given up all of them."""
+    await page.wait_for_function("() => window.periods.size === 0")
+
+
 async def release_undo_periods(page: Page) -> None:
     """Later ones end by themselves again, for a page that serves other tests too."""
     await page.evaluate("() => void window.releasePeriods()")
