@@ -212,7 +212,7 @@ async def test_unread_answers_are_cut_with_all_that_was_asked_behind_them_and_no
         callers = [await call(server, receive_bytes=4096) for _ in range(100)]
         for _, writer in callers:
             writer.write(asking)
-        await server.until(lambda: application.running == 100)
+        await server.until(lambda: application.asked == 100)
         await is_served(server)
         assert application.asked == 101, "one request of a connection at a time"
         kept = await server.do(
