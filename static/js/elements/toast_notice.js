@@ -1,6 +1,7 @@
-// <toast-notice>: one short message at a time, which may offer to undo what it tells; a new one replaces it.
+// <toast-notice>: one short message at a time, which may offer to undo what it tells; a new one replaces it. It stands
+// in the topmost dialog while that is open: what is beside a modal dialog lies behind it and takes no presses.
 import { bus } from "../bus.js"
-import { setText, slot } from "../helpers/dom.js"
+import { setText, slot, unlessMoved } from "../helpers/dom.js"
 
 const SHOWN_MS = 3000
 const PROBLEM_SHOWN_MS = 12_000 // also where there is something to press
@@ -11,8 +12,11 @@ export class ToastNotice extends HTMLElement {
   #subscriptions = []
   #timer = null
   #undo = null
+  #before = null // what it stands behind in the page
 
   connectedCallback() {
+    if (this.#subscriptions.length) return // it has moved
+    this.#before = this.previousElementSibling
     this.#subscriptions = [
       bus.on("toast", (toast) => this.#show(toast)),
       bus.on("toast-withdrawn", (kind) => kind === this.dataset.kind && this.#hide()),
@@ -23,7 +27,7 @@ export class ToastNotice extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
+    unlessMoved(this, () => this.#subscriptions.splice(0).forEach((unsubscribe) => unsubscribe()))
   }
 
   onClick = (event) => {
@@ -41,6 +45,7 @@ export class ToastNotice extends HTMLElement {
   }
 
   #show({ kind, text, undo = null, problem = false, stays = false }) {
+    this.#stand()
     this.#undo = undo
     slot(this, "undo").hidden = !undo
     clearTimeout(this.#timer)
@@ -48,6 +53,14 @@ export class ToastNotice extends HTMLElement {
     setText(slot(this, "words"), text)
     this.hidden = false
     if (!stays) this.#hideAfter(problem || undo ? PROBLEM_SHOWN_MS : SHOWN_MS)
+  }
+
+  #stand = () => {
+    const dialog = [...document.querySelectorAll("dialog:modal")].at(-1) ?? null
+    if (dialog === this.closest("dialog")) return
+    if (!dialog) return this.#before.after(this)
+    dialog.append(this)
+    dialog.addEventListener("close", this.#stand, { once: true })
   }
 
   // Not under a pointer, or the keyboard's focus, that is just about to press what it offers.
