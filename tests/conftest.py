@@ -34,10 +34,13 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call):
-    """A failed test says also what the products warned of meanwhile: which 503 it was, and that a machine stood still."""
+    """A failed test says also what the products warned of meanwhile: which 503 it was, and that a machine stood still; and
+    what Postgres is doing where something was waited for in vain."""
     report = yield
     if report.failed and (told := product.warnings_since(datetime.fromtimestamp(call.start, UTC))):
         report.sections.append(("what the products warned of", told))
+    if report.failed and call.excinfo is not None and call.excinfo.errisinstance(TimeoutError):
+        report.sections.append(("what Postgres is doing", postgres.at_work()))
     return report
 
 

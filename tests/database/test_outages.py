@@ -17,7 +17,7 @@ from chatserver.database.queries import compile_query
 from chatserver.errors import Busy
 from tests.conftest import PATIENT
 from tests.support.disks import small_disk
-from tests.support.postgres import crash, durable_server, postmaster
+from tests.support.postgres import at_work, crash, durable_server, postmaster
 
 MANY = 50_000
 # A pool that waited for something would take longer; a second is enough on a quiet machine.
@@ -279,3 +279,15 @@ async def test_a_commit_after_a_silence_is_an_unknown_outcome(database):
     with pytest.raises(Busy):
         await database.run_system(fall_silent)
     assert -9 not in await database.run_system(stored)
+
+
+async def test_what_a_failed_test_tells_of_postgres_names_the_statement_that_hangs(own_database_url):
+    name = own_database_url.partition("?")[0].rpartition("/")[2]
+    hanging = await asyncpg.connect(own_database_url)
+    statement = asyncio.create_task(hanging.execute("SELECT pg_sleep(600)"))
+    async with asyncio.timeout(30):
+        while f"{name} [local] SELECT (sleeping in" not in at_work():
+            await asyncio.sleep(0.02)
+    hanging.terminate()
+    with contextlib.suppress(asyncpg.ConnectionDoesNotExistError):
+        await statement

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import psutil
 
 from chatserver.database import embedded, migrations
 from chatserver.database.embedded import paths
@@ -35,6 +36,8 @@ START_SECONDS = 60
 # Servers lie at different depths.
 CLEAN_UP = 'kill -QUIT $(find "$1" -name postmaster.pid -exec head -qn 1 {} +); sleep 1; rm -rf "$1"'
 _numbers = itertools.count(1)
+# The servers of this run, whose processes a failed test may ask about.
+_running: list[embedded.EmbeddedPostgres] = []
 
 
 class TestServer:
@@ -81,9 +84,23 @@ async def running_server() -> AsyncIterator[TestServer]:
             server = TestServer(postgres)
             await server.run(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
             await migrations.migrate(postgres.address(OWNER, TEMPLATE))
+            _running.append(postgres)
             yield server
         finally:
+            _running.clear()
             await postgres.stop()
+
+
+def at_work() -> str:
+    """What each process of this run's server is doing: its title, its state, and where it waits in the kernel."""
+    lines = []
+    for server in _running:
+        for process in psutil.Process(postmaster(server)).children():
+            with suppress(psutil.Error, OSError):
+                waits_in = Path(f"/proc/{process.pid}/wchan").read_text()
+                title = " ".join(process.cmdline()).strip()
+                lines.append(f"{title} ({process.status()} in {waits_in}, {sum(process.cpu_times()[:2]):.2f} s)")
+    return "\n".join(lines)
 
 
 def _has_room(folder: Path) -> bool:
