@@ -301,7 +301,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._phase is Phase.body:
+        if cast(ResponseCycle, self.cycle).ends_connection:
+            self._end_after_input()
+        elif self._phase is Phase.body:
             self._deadline = self.loop.time() + self._limits.discard_seconds
         elif self._phase is Phase.idle and not self._is_answering():
             self._deadline = self.loop.time() + self._limits.idle_seconds
@@ -326,12 +328,16 @@ class HttpProtocol(HttpToolsProtocol):
             self.cut(f"refused-{status.value}")
             return
         metrics.CONNECTIONS_CUT.labels(f"refused-{status.value}").inc()
+        self.transport.write(self._limiter.error_response(status))
+        self._end_after_input()
+
+    def _end_after_input(self) -> None:
+        """Sends nothing more, and reads and drops what the client still sends until it ends the connection too."""
         self._phase, self._held_input = Phase.discarding, b""
         self._reset_counters()
         self._deadline = self.loop.time() + self._limits.discard_seconds
         self._flow.is_holding = False
         self.flow.resume_reading()
-        self.transport.write(self._limiter.error_response(status))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 

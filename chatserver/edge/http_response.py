@@ -35,15 +35,28 @@ class HeadAndBody:
 class ResponseCycle(RequestResponseCycle):
     """uvicorn's request and response, in fewer writes; its 500, where the application failed, has all headers."""
 
+    # The body was to wait for a 100 that it never got. Nobody knows whether it follows, so nothing else can: a proxy that
+    # sends the next request on this connection would have it taken for the body.
+    ends_connection = False
+
     async def send(self, message: ASGISendEvent) -> None:
-        # The answer to HEAD has no body that could take the head along.
-        if message["type"] == "http.response.start" and self.scope["method"] != "HEAD":
-            self.transport = cast(asyncio.Transport, HeadAndBody(self.transport))
-            await super().send(message)
+        if message["type"] == "http.response.start":
+            await self._start(message)
             return
         await super().send(message)
         if isinstance(self.transport, HeadAndBody):
             self.transport = self.transport.transport
+
+    async def _start(self, message: ASGISendEvent) -> None:
+        # The answer to HEAD has no body that could take the head along.
+        if self.scope["method"] != "HEAD":
+            self.transport = cast(asyncio.Transport, HeadAndBody(self.transport))
+        self.ends_connection = self.waiting_for_100_continue and self.more_body
+        if self.ends_connection:
+            self.keep_alive = False  # said in the head
+        await super().send(message)
+        if self.ends_connection:
+            self.keep_alive = True  # or uvicorn would close it at once, over what is still to be read (`http_protocol`)
 
     async def send_500_response(self) -> None:
         body = b"Internal Server Error.\n"

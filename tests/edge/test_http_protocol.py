@@ -265,6 +265,28 @@ async def test_requests_sent_together_are_answered_one_by_one_in_their_order() -
         assert answers.index(b"/a 0 host") < answers.index(b"/b 0 host")
 
 
+async def test_a_refusal_instead_of_a_100_is_the_last_answer_on_its_connection() -> None:
+    asking = b"POST /nothing HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+    next_request = b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi"
+    async with serving() as (server, application):
+        # The body follows, or a part of it, or none, as of a proxy that goes on with the next request.
+        for body in (b"", bytes(100), bytes(200_000), bytes(1_000_000)):
+            reader, writer = await call(server)
+            writer.write(asking % 1_000_000)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 404") and b"connection: close" in head
+            writer.write(body + next_request)
+            assert await read_all(reader) == b"/nothing 0 host,expect,content-length"
+            writer.close()
+        await server.until(lambda: server.limiter.count == 0)
+        assert application.asked == 4
+        # With its body there already, one request follows another.
+        reader, writer = await call(server)
+        writer.write(asking % 2 + b"hi" + next_request)
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"/echo 2 host,content-length")
+
+
 async def test_a_client_that_ends_its_side_when_it_has_asked_reads_every_answer() -> None:
     async with serving() as (server, application):
         reader, writer = await call(server)
