@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.support import fork_server
 from tests.support.dockerfile import ROOT
 
 MODULE = """
@@ -68,6 +69,6 @@ def kill_a_run(tmp_path, temporary):
     for each in (run, *workers):
         each.send_signal(signal.SIGKILL)
     run.wait()
-    gone, alive = psutil.wait_procs(started | below, timeout=60)
+    gone, alive = psutil.wait_procs(started | below, timeout=2 * fork_server.STOP_SECONDS)
     assert alive == []
     assert gone

@@ -30,8 +30,9 @@ _MESSAGE_BYTES = 1 << 20
 _DESCRIPTORS = 4
 # The descriptor over which a forked product asks for its child processes.
 CHILDREN = 3
-# For what still runs when the tests have ended, before it is killed.
-STOP_SECONDS = 20.0
+# For what still runs when the tests have ended, before it is killed: more than a product itself gives its Postgres, which
+# would outlive it (30 s: embedded.server._shut_down).
+STOP_SECONDS = 60.0
 # What Python, the loader and the allocator read before the program runs.
 _READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "LC_", "LANG", "FAKETIME")
 
