@@ -94,13 +94,20 @@ async def running_server() -> AsyncIterator[TestServer]:
 def at_work() -> str:
     """What each process of this run's server is doing: its title, its state, and where it waits in the kernel."""
     lines = []
-    for server in _running:
-        for process in psutil.Process(postmaster(server)).children():
-            with suppress(psutil.Error, OSError):
-                waits_in = Path(f"/proc/{process.pid}/wchan").read_text()
-                title = " ".join(process.cmdline()).strip()
-                lines.append(f"{title} ({process.status()} in {waits_in}, {sum(process.cpu_times()[:2]):.2f} s)")
+    for process in itertools.chain.from_iterable(map(_children, _running)):
+        with suppress(psutil.Error, OSError):  # it has ended meanwhile
+            waits_in = Path(f"/proc/{process.pid}/wchan").read_text()
+            title = " ".join(process.cmdline()).strip()
+            lines.append(f"{title} ({process.status()} in {waits_in}, {sum(process.cpu_times()[:2]):.2f} s)")
     return "\n".join(lines)
+
+
+def _children(server: embedded.EmbeddedPostgres) -> list[psutil.Process]:
+    """Empty where the server has crashed: a failed test tells of that in its own words."""
+    try:
+        return psutil.Process(postmaster(server)).children()
+    except (psutil.Error, OSError, IndexError):
+        return []
 
 
 def _has_room(folder: Path) -> bool:
