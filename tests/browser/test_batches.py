@@ -1,13 +1,14 @@
 """Pictures have the page: a batch is seen whole and sharp, its foot and its keys are few, and the lightbox walks through
 all of it. One session with every shape of batch serves the whole module."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.emulators.huggingface import Hang
 from tests.support.browser import LIVE, PHONE, Visitor, ask_for_pictures, is_at_its_end, signed_in
@@ -101,6 +102,17 @@ COVERED = """() => {
   return [...over.map((part) => part.className), ...(outside ? ['the edge'] : []), ...(shown.width < 40 ? ['none'] : [])]
 }"""
 
+# Where the lightbox shows its picture or clip.
+PICTURE_BOX = """() => {
+  const shown = [...document.querySelectorAll('.viewer__picture')].find((each) => each.checkVisibility())
+  const { left, top, width, height } = shown.getBoundingClientRect()
+  return [left, top, width, height].map(Math.round)
+}"""
+# The file itself is drawn, and not its thumbnail.
+WHOLE_IS_SHOWN = """() => {
+  const shown = [...document.querySelectorAll('.viewer__picture')].find((each) => each.checkVisibility())
+  return shown.readyState >= 1 || (shown.complete && shown.naturalWidth && !shown.src.includes('thumbnail'))
+}"""
 # Its buttons that one would have to scroll to.
 BEYOND = """() => [...document.querySelectorAll('dialog.viewer .viewer__bar .button')].filter((each) => {
   const { left, right, top, bottom } = each.getBoundingClientRect()
@@ -300,6 +312,31 @@ async def test_the_lightbox_walks_through_pictures_and_clips_and_covers_none(pag
     await expect(viewer).to_be_hidden()
     await page.wait_for_function("() => !history.state?.picture")
     assert page.url == address
+
+
+async def test_the_lightbox_gives_each_file_its_own_size_before_it_is_here(page: Page) -> None:
+    await resize(page, 1440, 900)
+    viewer, files_come = page.locator(VIEWER), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await files_come.wait()
+        await route.continue_()
+
+    await page.route(re.compile(r"/files/"), hold)  # thumbnails too: the network has just become slow
+    await page.locator(".tile__open").first.click()
+    thumbnails = viewer.locator(".viewer__thumbnail")
+    await expect(thumbnails).to_have_count(sum(fields["count"] for _, fields in BATCHES) + 1)
+    before = []
+    for thumbnail in await thumbnails.all():
+        await thumbnail.click()
+        before.append(await page.evaluate(PICTURE_BOX))
+    assert all(width > 40 for _, _, width, _ in before), before
+    files_come.set()
+    for number, thumbnail in enumerate(await thumbnails.all()):
+        await thumbnail.click()
+        await page.wait_for_function(WHOLE_IS_SHOWN)
+        assert await page.evaluate(PICTURE_BOX) == before[number], number
+    await page.unroute_all(behavior="ignoreErrors")
 
 
 async def test_back_and_forward_in_quick_succession_leave_the_lightbox_open(page: Page) -> None:

@@ -248,6 +248,7 @@ export class PictureViewer extends HTMLElement {
   #showFile(file) {
     const isClip = file.kind === "video"
     this.dialog.dataset.kind = file.kind
+    for (const side of ["width", "height"]) slot(this, "stage").style.setProperty(`--${side}`, file[side])
     this.picture.hidden = isClip
     this.clip.hidden = !isClip
     if (!isClip) {
