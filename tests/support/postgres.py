@@ -80,14 +80,14 @@ async def running_server() -> AsyncIterator[TestServer]:
     """A server in a temporary folder with the migrated template; both are gone afterwards, even after SIGKILL."""
     with server_folder("tests", MEMORY if _has_room(MEMORY) else None) as folder:
         postgres = await embedded.open_in(folder, SETTINGS)
+        _running.append(postgres)
         try:
             server = TestServer(postgres)
             await server.run(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
             await migrations.migrate(postgres.address(OWNER, TEMPLATE))
-            _running.append(postgres)
             yield server
         finally:
-            _running.clear()
+            _running.remove(postgres)
             await postgres.stop()
 
 
