@@ -257,7 +257,6 @@ def check(case, generation):
         assert "huggingface · " in generation["provider"]
 
 
-# First in this module: a later test has the provider closed for an hour in the installation that both use.
 @pytest.mark.timeout(3 * PATIENCE_SECONDS)
 @pytest.mark.parametrize(
     ("provider", "cases", "endless"),
@@ -384,7 +383,9 @@ async def test_the_model_is_not_served_or_the_hub_is_slow_or_limits_us(installat
     await chat.leaves()
 
 
-async def test_a_rate_limit_is_waited_for_with_its_time_or_said_when_it_is_too_long(installations, emulator) -> None:
+async def test_a_rate_limit_is_waited_for_with_its_time_or_said_when_it_is_too_long(
+    installations, emulator, tmp_path
+) -> None:
     installation = installations["auto"]
     ada = await sign_up(installation, "Ada")
     session = await ada.buys("pro")
@@ -412,6 +413,8 @@ async def test_a_rate_limit_is_waited_for_with_its_time_or_said_when_it_is_too_l
     await chat.asks("generation.cancel", generation_id=third["generations"][0]["id"])
     await check_credits(ada, session, [{"status": "done", "kind": "image"}])
     await chat.leaves()
+    # Not closed for an hour, for the tests that use this installation later.
+    await command(tmp_path, installation.environment, "providers", "resume", "huggingface")
 
 
 def progress_of(chat, message):

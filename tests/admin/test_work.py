@@ -174,6 +174,7 @@ async def test_the_order_of_the_operator_is_that_in_which_providers_are_asked(da
         first = provider_limits.availability(CHAIN, states, "image").limits.name
         return first, [limits.name for limits in provider_limits.ordered(CHAIN, states)]
 
+    await run_sql(database, "UPDATE provider_gates SET position = NULL")
     assert await order() == ("first", ["first", "second", "third"])
     await database.run_system(providers.move, GRACE, CHAIN, "third", -1)
     assert await order() == ("first", ["first", "third", "second"])

@@ -35,10 +35,9 @@ async def test_everybody_hears_what_one_says(server: HubServer) -> None:
 async def test_a_tick_is_one_frame(server: HubServer) -> None:
     session = await server.session("ada")
     async with server.joins("ada", session) as ada:
-        frames = len(ada.frames)
         await server.say(session, *map(str, range(50)))
         await ada.hears("message", seq=50)
-        assert len(ada.frames) == frames + 1
+        assert sum(any(event["type"] == "message" for event in frame) for frame in ada.frames) == 1
         assert ada.seqs == list(range(1, 51))
 
 
