@@ -175,19 +175,28 @@ async def offered(tx: Transaction, user_id: str, plan_id: str, session_id: str |
 
 
 async def take_back(tx: Transaction, session_id: str, purchase_id: str, minutes: int) -> None:
-    """Takes a refunded purchase off a session: its minutes, as far as they are not used, and the credits that only it gave.
+    """Takes a refunded purchase off a session: its own minutes, as far as they are not used, and the credits that only it
+    gave. The time of other purchases, and what was added as a present, stays.
 
     Needs the worker role.
     """
     # As when a session is extended: of two at once the second reads what the first has left.
     await credits.lock_all(tx, session_id)
-    await tx.fetch_value("sessions.void_purchase", session_id=session_id, purchase_id=purchase_id)
+    voided = await tx.fetch_one(
+        "sessions.void_purchase", session_id=session_id, purchase_id=purchase_id, minutes=minutes
+    )
+    if voided is None:
+        return
+    unused = voided["unused"]
+    await tx.execute(
+        "sessions.bring_purchases_forward", session_id=session_id, ends_at=voided["ends_at"], unused=unused
+    )
     left = await tx.fetch_one("sessions.rights_left", session_id=session_id)
     if left is not None:
         await credits.take_back(tx, session_id, image=left["image"], video=left["video"])
         await tx.execute("sessions.set_plan", session_id=session_id, plan_id=left["plan_id"])
         await credits.announce(tx, session_id)
-    if await tx.fetch_value("sessions.shorten", session_id=session_id, minutes=minutes) is not None:
+    if await tx.fetch_value("sessions.shorten", session_id=session_id, unused=unused) is not None:
         await service.announce(tx, session_id)
 
 

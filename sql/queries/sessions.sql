@@ -6,10 +6,12 @@ INSERT INTO user_sessions (id, user_id, plan_id, title, untitled, expires_at)
 VALUES (:id, :user_id, :plan_id, :title, :untitled, now() + make_interval(mins => :minutes::integer));
 
 -- name: insert_purchase
--- One purchase of a session; the same reference of the same checkout is stored once.
+-- One purchase of a session, whose time ends with the session's as it is now; the same reference of the same checkout is
+-- stored once.
 INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference,
-                       image_credits_per_hour, video_credits_per_hour)
-VALUES (:id, :session_id, :user_id, :plan_id, :amount, :currency, :checkout, :reference, :image, :video)
+                       image_credits_per_hour, video_credits_per_hour, ends_at)
+VALUES (:id, :session_id, :user_id, :plan_id, :amount, :currency, :checkout, :reference, :image, :video,
+        (SELECT expires_at FROM user_sessions WHERE id = :session_id))
 ON CONFLICT (checkout, reference) DO NOTHING
 RETURNING id;
 
@@ -36,20 +38,27 @@ UPDATE user_sessions
  WHERE id = :session_id AND status <> 'deleted'
 RETURNING id;
 
+-- name: void_purchase
+-- Notes that a purchase was taken back, in its session; what of its own time is not used, and when that would have ended.
+-- Where that is unknown (NULL), it is the session's last.
+UPDATE purchases p SET taken_back = true FROM user_sessions s
+ WHERE p.id = :purchase_id AND p.session_id = :session_id AND NOT p.taken_back AND s.id = p.session_id
+RETURNING p.ends_at, greatest(interval '0', least(make_interval(mins => :minutes::integer),
+                                                  coalesce(p.ends_at, s.expires_at) - clock_timestamp())) AS unused;
+
+-- name: bring_purchases_forward
+-- Purchases whose time follows one that was taken back begin and end earlier.
+UPDATE purchases SET ends_at = ends_at - :unused::interval WHERE session_id = :session_id AND ends_at > :ends_at;
+
 -- name: shorten
--- Takes minutes off a session's time, to now at most.
-UPDATE user_sessions
-   SET expires_at = greatest(clock_timestamp(), expires_at - make_interval(mins => :minutes::integer))
+-- Takes so much off a session's time, to now at most.
+UPDATE user_sessions SET expires_at = greatest(clock_timestamp(), expires_at - :unused::interval)
  WHERE id = :session_id AND status <> 'deleted' AND expires_at > clock_timestamp()
 RETURNING id;
 
--- name: void_purchase
--- Notes that a purchase was taken back, in its session.
-UPDATE purchases SET taken_back = true WHERE id = :purchase_id AND session_id = :session_id AND NOT taken_back RETURNING id;
-
 -- name: rights_left
 -- What the purchases of a session give that were not taken back: the plan of the largest of them, and the most credits. No row
--- where there are none, as in a session whose only purchase was taken back: its time has ended.
+-- where there are none, as in a session whose only purchase was taken back: its time has ended, except for a present.
 SELECT (array_agg(p.plan_id ORDER BY g.image DESC, g.video DESC, p.id DESC))[1] AS plan_id, max(g.image) AS image, max(g.video) AS video
   FROM purchases p JOIN session_config c ON c.id = p.plan_id
  CROSS JOIN LATERAL (SELECT coalesce(p.image_credits_per_hour, c.image_credits_per_hour) AS image,

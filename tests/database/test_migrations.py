@@ -126,6 +126,39 @@ async def test_what_was_refunded_before_purchases_were_taken_back_is_taken_back(
         assert [row["reference"] for row in rows] == ["refunded"]
 
 
+async def test_what_was_bought_before_purchases_had_a_time_has_one_after_the_other(empty_url, tmp_path):
+    # Bought for 60 minutes, extended by a code of 30, ended and bought again; one was given back, and one session is over.
+    rows = """
+        UPDATE user_sessions SET expires_at = now() + interval '1 hour';
+        INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
+        SELECT gen_random_uuid(), id, 'flash', 'Over', now() FROM users;
+        INSERT INTO codes (id, code_hash, batch_id, plan_id, minutes, image_credits_per_hour, video_credits_per_hour,
+                           amount, currency, made_by, expires_at)
+        VALUES (gen_random_uuid(), 'code', gen_random_uuid(), 'flash', 30, 8, 2, 49, 'INR', 'Grace', now());
+        INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference, taken_back,
+                               created_at)
+        SELECT gen_random_uuid(), s.id, s.user_id, 'flash', 49, 'INR', checkout, reference, taken_back,
+               date_trunc('hour', now()) + make_interval(mins => at)
+          FROM user_sessions s
+         CROSS JOIN (SELECT 'codes', 'code ' || id, false, -20 FROM codes
+                      UNION ALL VALUES ('stripe', 'first', false, -60), ('stripe', 'back', true, -30),
+                                       ('manual', NULL, false, 100)) AS sold (checkout, reference, taken_back, at)
+         WHERE s.title = 'Pictures';
+        INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout)
+        SELECT gen_random_uuid(), id, user_id, 'flash', 49, 'INR', 'instant' FROM user_sessions WHERE title = 'Over';
+        INSERT INTO orders (id, gateway, mode, plan, amount, currency, state, purchase_id, expires_at)
+        SELECT id, 'stripe', 'live', '{"minutes": 60}', 4900, 'INR', 'fulfilled', id, now()
+          FROM purchases WHERE reference = 'first';
+    """
+    async with upgraded(empty_url, tmp_path, rows, before="0082") as connection:
+        rows = await connection.fetch(
+            "SELECT extract(epoch FROM ends_at - min(created_at) OVER ()) / 60 - 60 AS ends_at FROM purchases"
+            " WHERE checkout <> 'instant' ORDER BY created_at"
+        )
+        assert [row["ends_at"] for row in rows] == [0, None, 30, 100 + 120]
+        assert await connection.fetchval("SELECT ends_at FROM purchases WHERE checkout = 'instant'") is None
+
+
 async def test_a_broken_migration_leaves_nothing_and_names_file_and_reason(empty_url, folder):
     (folder / "0003_broken.sql").write_text("CREATE TABLE half (id integer);\nALTER TABLE nowhere ADD COLUMN x text")
     line = await refusal(empty_url, folder)
