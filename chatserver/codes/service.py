@@ -158,7 +158,12 @@ async def redeem(
     refusal: RateLimited | None = await database.run_system(attempt_limits.count_attempts, guess)
     if refusal is not None:
         raise refusal
-    return await database.run_system(_redeem, user_id, code, session_id, guess)
+    try:
+        return await database.run_system(_redeem, user_id, code, session_id, guess)
+    except (NotAllowed, NotFound):
+        # The code is right, and does not fit the session: that it is no guess was rolled back with the rest.
+        await database.run_system(attempt_limits.refund, guess)
+        raise
 
 
 async def _redeem(

@@ -161,6 +161,22 @@ async def test_good_codes_are_no_guesses(database, ada):
         await redeem(database, ada, code)
 
 
+async def test_a_good_code_that_does_not_fit_the_session_is_no_guess(database, ada):
+    own = await redeem(database, ada, await one(database))
+    theirs = await make_session(database, await make_user(database))
+    small = await one(database, plan="flash-lite")
+    for _ in range(12):
+        with pytest.raises(NotAllowed):
+            await redeem(database, ada, small, own.id)
+        with pytest.raises(NotFound):
+            await redeem(database, ada, small, theirs)
+    assert (await redeem(database, ada, small)).plan_id == "flash-lite"
+    for _ in range(10):
+        await refusal_of(redeem(database, ada, spelling.new(), own.id))
+    with pytest.raises(RateLimited):
+        await redeem(database, ada, spelling.new(), own.id)
+
+
 async def test_nothing_that_is_stored_or_recorded_has_the_code(database, ada):
     made = await make(database, note="for Ada")
     await redeem(database, ada, made.codes[0])
