@@ -6,13 +6,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from chatserver import ids
+from chatserver import ids, sessions
 from chatserver.errors import Conflict, GatewayFailed, NotFound, TooLarge
 from chatserver.identity.viewer import require_viewer
 from chatserver.payments import service
 from chatserver.payments.base import BadSignature
 from chatserver.payments.models import PlanOrder
 from chatserver.payments.processing import PaymentProcessor
+from chatserver.sessions.models import Session
 from chatserver.state import state_of
 from chatserver.web import forms, templating
 
@@ -45,8 +46,9 @@ async def go(request: Request) -> Response:
     except Conflict:
         return forms.redirect(request, f"/orders/{order.id}")
     except GatewayFailed as error:
-        return _page(request, "payments/go.html", {"order": order, "error": error}, error.status)
-    return _page(request, "payments/go.html", {"order": order})
+        extended = await _extended(request, order)
+        return _page(request, "payments/go.html", {"order": order, "extended": extended, "error": error}, error.status)
+    return _page(request, "payments/go.html", {"order": order, "extended": await _extended(request, order)})
 
 
 async def come_back(request: Request) -> Response:
@@ -71,7 +73,8 @@ async def show(request: Request) -> Response:
     if returned and order.state == "fulfilled" and order.granted_session_id is not None:
         return forms.redirect(request, f"/sessions/{order.granted_session_id}")
     waits = returned and order.state == "open"
-    return _page(request, "payments/order.html", {"order": order, "waits": waits})
+    extended = await _extended(request, order)
+    return _page(request, "payments/order.html", {"order": order, "extended": extended, "waits": waits})
 
 
 async def list_own(request: Request) -> Response:
@@ -104,6 +107,16 @@ async def receive_report(request: Request) -> Response:
 async def _own(request: Request) -> PlanOrder:
     viewer = require_viewer(request)
     return await state_of(request).database.run_as(viewer.id, service.find, ids.parse(request.path_params["order_id"]))
+
+
+async def _extended(request: Request, order: PlanOrder) -> Session | None:
+    """The session to which an order that is not paid adds time; None also where it was deleted since."""
+    if order.session_id is None or order.state not in {"open", "expired"}:
+        return None
+    try:
+        return await state_of(request).database.run_as(require_viewer(request).id, sessions.find, order.session_id)
+    except NotFound:
+        return None
 
 
 def _page(request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:

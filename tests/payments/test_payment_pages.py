@@ -8,7 +8,7 @@ import pytest
 from tests.emulators import payments
 from tests.support import shop as shops
 from tests.support.page_visits import opened
-from tests.support.people import run_sql
+from tests.support.people import make_session, run_sql
 from tests.support.story import Refusal, sign_up
 
 
@@ -103,6 +103,33 @@ async def test_a_signed_report_grants_and_the_operator_gives_the_money_back(shop
         assert {each["status"] for each in (await ada.call("GET", "/sessions"))["sessions"]} == {"expired"}
     for secret in (payments.STRIPE_KEY, payments.STRIPE_SECRET, payments.RAZORPAY_KEY, payments.RAZORPAY_SECRET):
         assert secret not in shop.output()
+
+
+async def test_who_does_not_pay_for_more_time_comes_back_to_the_session_it_was_for(shop, emulator, database):
+    ada = await sign_up(shop, "Ada")
+    session = await make_session(database, ada.id, title="Boats & kites")
+    plans = f"/plans?session={session}"
+    async with opened(ada) as person:
+        form = (await person.visit(plans)).forms["/orders"]
+        wanted = {**form, "gateway": "stripe", "plan_id": "pro"}
+        emulator.is_down = True
+        unreachable = await person.post("/orders", wanted, follow=True)
+        emulator.is_down = False
+        [order] = await run_sql(database, "SELECT id FROM orders WHERE user_id = $1", ada.id)
+        await person.visit(f"/orders/{order['id']}/go")
+        cancelled = await person.visit(f"/orders/{order['id']}")
+        emulator.close_page(emulator.page_of(str(order["id"])))
+        await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order["id"])
+        closed = await person.visit(f"/orders/{order['id']}")
+        for page, says in ((unreachable, "does not answer"), (cancelled, "Nothing is paid"), (closed, "has closed")):
+            assert says in page.text
+            assert "Pro, more time for “Boats &amp; kites”" in page.text
+            assert f'href="{plans}"' in page.text
+        await run_sql(
+            database, "UPDATE user_sessions SET status = 'deleted', deleted_at = now() WHERE id = $1", session
+        )
+        gone = await person.visit(f"/orders/{order['id']}")
+        assert (gone.status, "more time for" in gone.text, plans in gone.text) == (200, False, False)
 
 
 async def test_a_program_is_told_where_to_pay_and_gets_the_session_once_it_is_paid(shop, emulator, database):
