@@ -132,6 +132,19 @@ async def test_who_does_not_pay_for_more_time_comes_back_to_the_session_it_was_f
         assert (gone.status, "more time for" in gone.text, plans in gone.text) == (200, False, False)
 
 
+async def test_of_money_that_went_back_before_anything_was_granted_no_time_has_ended(shop, emulator, database):
+    ada = await sign_up(shop, "Ada")
+    async with opened(ada) as person:
+        await orders(person, "stripe")
+        [order] = await run_sql(database, "SELECT id, gateway_id FROM orders WHERE user_id = $1", ada.id)
+        emulator.pay(order["gateway_id"])
+        emulator.give_back(order["gateway_id"], 9900)
+        await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order["id"])
+        page = await person.visit(f"/orders/{order['id']}")
+        assert "₹99 went back to you." in page.text
+        assert "has ended" not in page.text
+
+
 async def test_a_program_is_told_where_to_pay_and_gets_the_session_once_it_is_paid(shop, emulator, database):
     ada = await sign_up(shop, "Ada")
     body = {"plan_id": "pro", "client_id": "one"}
