@@ -39,12 +39,10 @@ UPDATE user_sessions
 RETURNING id;
 
 -- name: void_purchase
--- Notes that a purchase was taken back, in its session; what of its own time is not used, and when that would have ended.
--- Where that is unknown (NULL), it is the session's last.
-UPDATE purchases p SET taken_back = true FROM user_sessions s
- WHERE p.id = :purchase_id AND p.session_id = :session_id AND NOT p.taken_back AND s.id = p.session_id
-RETURNING p.ends_at, greatest(interval '0', least(make_interval(mins => :minutes::integer),
-                                                  coalesce(p.ends_at, s.expires_at) - clock_timestamp())) AS unused;
+-- Notes that a purchase was taken back, in its session; what of its own time is not used, and when that would have ended. Where
+-- that is unknown (NULL, which least() passes over), it is all of its minutes.
+UPDATE purchases SET taken_back = true WHERE id = :purchase_id AND session_id = :session_id AND NOT taken_back
+RETURNING ends_at, greatest(interval '0', least(make_interval(mins => :minutes::integer), ends_at - clock_timestamp())) AS unused;
 
 -- name: bring_purchases_forward
 -- Purchases whose time follows one that was taken back begin and end earlier.

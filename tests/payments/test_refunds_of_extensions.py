@@ -70,6 +70,10 @@ class Story:
         self.emulator.give_back(order.gateway_id, order.amount)
         await self.database.run_system(settlement.lose, order.id)
 
+    async def forget_places(self, _):
+        """As of purchases that an older version has sold while this one was installed."""
+        await run_sql(self.database, "UPDATE purchases SET ends_at = NULL WHERE session_id = $1", self.session)
+
     async def minutes_left(self):
         [row] = await run_sql(
             self.database,
@@ -120,6 +124,9 @@ async def story(database, till, emulator):
         ("buy flash, wait 200, buy flash, wait 30, refund 1", 0),
         ("buy flash, buy flash, wait 300, refund 0, refund 1", 0),
         ("buy flash, refund 0, buy flash, refund 1, buy flash", 120),
+        # Where the place of a purchase is unknown, its minutes are taken from the end.
+        ("buy flash, buy flash, forget_places, wait 30, refund 1", 90),
+        ("buy flash, buy flash, forget_places, wait 150, refund 1", 0),
         # What was granted, or added as a present, was never paid for.
         ("buy flash, grant flash, wait 130, refund 0", 110),
         ("buy flash, give 60, wait 30, refund 0", 60),
