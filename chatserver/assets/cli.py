@@ -2,19 +2,23 @@
 
 import itertools
 import sys
+from contextlib import AsyncExitStack
 
 import click
 
 from chatserver import audit, storage
 from chatserver import config as configuration
 from chatserver.assets.audit import audit_store
+from chatserver.assets.keys import is_ours
 from chatserver.assets.migration import MigrationReport, migrate
 from chatserver.assets.models import AuditReport, SweepReport
 from chatserver.assets.sweeper import sweep
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
+from chatserver.errors import Invalid
 from chatserver.runtime import event_loop, logs
 from chatserver.runtime.command_groups import CommandGroup
+from chatserver.storage.base import Storage
 
 group = CommandGroup()
 
@@ -101,19 +105,30 @@ def copy_store(source: str, target: str) -> None:
 
 
 async def _copy(source: str, target: str) -> MigrationReport:
-    from_store = await storage.open_source(source)
-    to_store = await storage.open_url(target)
-    try:
+    async with AsyncExitStack() as stack:
+        from_store = await storage.open_source(source)
+        stack.push_async_callback(from_store.close)
+        total = await _count(from_store)
+        to_store = await storage.open_url(target)
+        stack.push_async_callback(to_store.close)
         await to_store.create()
-        total = 0
-        async for _ in from_store.walk():
-            total += 1
         with click.progressbar(length=total, label="Copying", show_pos=True) as progress:
             return await migrate(
                 from_store,
                 to_store,
                 lambda each: progress.update(each.copied + each.present + each.foreign - progress.pos),
             )
-    finally:
-        await from_store.close()
-        await to_store.close()
+
+
+async def _count(source: Storage) -> int:
+    """How many files there are to copy. Invalid where no one of them is ours: it is another place that was meant."""
+    total = ours = 0
+    async for each in source.walk():
+        total += 1
+        ours += is_ours(each.key)
+    if total and not ours:
+        raise Invalid(
+            f"Nothing was copied: none of the {total} files there is one of this product. Name the place itself that "
+            "STORAGE_URL names, such as file:data/files, and not a folder above or below it."
+        )
+    return total

@@ -75,6 +75,22 @@ async def test_a_copy_of_what_is_not_there_is_refused_and_makes_nothing(operator
     assert not (tmp_path / "new").exists()
 
 
+async def test_a_copy_from_above_or_below_the_store_is_refused_and_makes_nothing(operator, database, tmp_path):
+    store = await storage.open_url(f"file:{tmp_path}/data/files")
+    session_files = await SessionFiles.fill(database, store)
+    await session_files.create_file(picture(1))
+    await store.close()
+    [owner] = (tmp_path / "data" / "files").glob("*-*")
+    for place in (tmp_path / "data", owner):
+        status, said = await operator("copy", f"file:{place}", f"file:{tmp_path}/new")
+        assert (status, said.startswith("chatserver: Nothing was copied: none of the 2 files there")) == (1, True), said
+        assert not (tmp_path / "new").exists()
+    # A product without a picture has an empty store, which is copied.
+    (tmp_path / "empty").mkdir()
+    status, said = await operator("copy", f"file:{tmp_path}/empty", f"file:{tmp_path}/new")
+    assert (status, "0 copied" in said) == (0, True), said
+
+
 async def test_a_wrong_address_is_one_line(operator):
     status, said = await operator("copy", "file:/x?y=z", "s3://b")
     assert (
