@@ -46,8 +46,8 @@ log = structlog.get_logger(__name__)
 class WebApplication:
     """The ASGI application of one web process; made by `open_web_application`."""
 
-    def __init__(self, state: State, site: Site, work: AsyncExitStack, unknown_plans: Sequence[str]) -> None:
-        self._state, self._work, self._unknown_plans = state, work, unknown_plans
+    def __init__(self, state: State, site: Site, work: AsyncExitStack, misnamed_plans: Sequence[str]) -> None:
+        self._state, self._work, self._misnamed_plans = state, work, misnamed_plans
         identify = request_identity.ViewerFinder(state.database, state.config).identify
         self._http = http_application(state, site, identify)
         is_own = partial(is_own_origin, state.config)
@@ -91,8 +91,8 @@ class WebApplication:
         log.info("web.started", address=config.origin, port=config.port, providers=list(self._state.providers))
         if "instant" in config.checkout:
             log.warning("checkout.instant", meaning="whoever signs up gets sessions at once and for nothing")
-        for setting in self._unknown_plans:
-            log.warning("plans.unknown", meaning=f"{setting}, which is no plan", advice="chatserver plans list")
+        for setting in self._misnamed_plans:
+            log.warning("plans.misnamed", meaning=setting, advice="chatserver plans list")
 
 
 @asynccontextmanager
@@ -111,7 +111,7 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
     ):
         if with_worker:
             await work.enter_async_context(running_worker(state))
-        product = WebApplication(state, site, work, await state.database.run_system(plans.unknown_in, config))
+        product = WebApplication(state, site, work, await state.database.run_system(plans.misnamed_in, config))
         closing.push_async_callback(product.close)
         state.hub.readiness.accepts_users = True
         gc_tuning.freeze()

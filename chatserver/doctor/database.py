@@ -133,11 +133,13 @@ async def _files(config: Config, keys: list[str]) -> list[Finding]:
 
 async def _plans(config: Config, connection: asyncpg.Connection) -> Finding:
     """Whether the plans that settings name are there: they are rows, which come and go without a start."""
-    known = {row["id"] for row in await connection.fetch("SELECT id FROM session_config")}
-    unknown = plans.unknown(config, known)
-    if unknown:
-        mend = f"The plans are: {', '.join(sorted(known))} (chatserver plans list)."
-        return warning("plans", f"{'; '.join(unknown)}, which is no plan.", mend)
+    rows = await connection.fetch("SELECT id, available FROM session_config ORDER BY id")
+    misnamed = plans.misnamed(config, {row["id"]: row["available"] for row in rows})
+    if misnamed:
+        offered = ", ".join(row["id"] for row in rows if row["available"]) or "none"
+        withdrawn = ", ".join(row["id"] for row in rows if not row["available"]) or "none"
+        mend = f"On offer: {offered}; withdrawn: {withdrawn} (chatserver plans list)."
+        return warning("plans", f"{'; '.join(misnamed)}.", mend)
     return ok("plans", "Every plan that a setting names is there.")
 
 

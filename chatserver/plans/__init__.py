@@ -1,7 +1,7 @@
 """Plans: what sessions cost and include."""
 
 from chatserver.plans.models import Offer, Plan, Price
-from chatserver.plans.service import default_of, find, list_all, list_plans, offers, save, unknown, unknown_in
+from chatserver.plans.service import default_of, find, list_all, list_plans, misnamed, misnamed_in, offers, save
 
 __all__ = [
     "Offer",
@@ -11,8 +11,8 @@ __all__ = [
     "find",
     "list_all",
     "list_plans",
+    "misnamed",
+    "misnamed_in",
     "offers",
     "save",
-    "unknown",
-    "unknown_in",
 ]

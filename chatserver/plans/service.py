@@ -1,7 +1,7 @@
 """Reading plans, and the operator's changes to them. A session keeps the credits with which it was sold."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -47,25 +47,29 @@ def offers(plans: Sequence[Plan], default_id: str) -> list[Offer]:
     return [Offer(plan=plan, is_default=plan is default, differing=differing) for plan in plans]
 
 
-async def unknown_in(tx: Transaction, config: Config) -> list[str]:
-    """The settings that name plans which are not there, in words: "TRIAL_PLAN names 'flsh'"."""
-    return unknown(config, {plan.id for plan in await list_all(tx)})
+async def misnamed_in(tx: Transaction, config: Config) -> list[str]:
+    """The settings that name a plan in vain, in words: "TRIAL_PLAN names 'flsh', which is no plan"."""
+    return misnamed(config, {plan.id: plan.available for plan in await list_all(tx)})
 
 
-def unknown(config: Config, known: Collection[str]) -> list[str]:
-    """The same, of the ids of all plans. It is warned of and no reason to stop: plans are rows, which come and go without a
-    start, and the one that is missing may be added once the server runs."""
+def misnamed(config: Config, known: Mapping[str, bool]) -> list[str]:
+    """The same, of all plans by id, and whether each is on offer. It is warned of and no reason to stop: plans are rows,
+    which come and go without a start, and the one that is missing may be added once the server runs."""
     named = {
         "DEFAULT_PLAN": [config.default_plan],
         "TRIAL_PLAN": [config.trial_plan],
         "PICTURE_MARK": config.picture_mark,
     }
-    return [
-        f"{setting} names {values.shown(plan)}"
+    found = [
+        f"{setting} names {values.shown(plan)}, which is no plan"
         for setting, plans in named.items()
         for plan in plans
         if plan and plan not in known and (setting, plan) != ("PICTURE_MARK", "all")
     ]
+    # A trial may be of a plan that nobody can buy; what is marked for buyers may not.
+    if not known.get(config.default_plan, True):
+        found.append(f"DEFAULT_PLAN names {values.shown(config.default_plan)}, which is not on offer")
+    return found
 
 
 async def save(tx: Transaction, actor: Actor, plan: Plan) -> Plan:

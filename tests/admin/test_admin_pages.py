@@ -63,7 +63,7 @@ async def test_the_overview_answers_whether_it_works_and_whether_anybody_waits(o
 
 async def test_a_setting_that_names_no_plan_stops_nothing_and_is_told(operator, product):
     assert "DEFAULT_PLAN names &#39;flesh&#39;, which is no plan" in (await operator.visit("/admin")).text
-    [told] = [json.loads(line) for line in product.output().splitlines() if '"plans.unknown"' in line]
+    [told] = [json.loads(line) for line in product.output().splitlines() if '"plans.misnamed"' in line]
     assert (told["level"], told["meaning"]) == ("warning", "DEFAULT_PLAN names 'flesh', which is no plan")
 
 

@@ -336,9 +336,22 @@ async def test_a_setting_that_names_no_plan_is_told_with_the_plans_that_there_ar
     settings = {"DEFAULT_PLAN": "flesh", "TRIAL_PLAN": "flash", "PICTURE_MARK": "pro,gold"}
     found = (await findings(environ, **settings))["plans"]
     assert found.status == "warning"
-    assert "DEFAULT_PLAN names 'flesh'; PICTURE_MARK names 'gold'" in found.message
+    assert found.message == "DEFAULT_PLAN names 'flesh', which is no plan; PICTURE_MARK names 'gold', which is no plan."
     assert "flash, flash-lite, pro" in found.mend
     assert (await findings(environ, PICTURE_MARK="all"))["plans"].status == "ok"
+
+
+async def test_a_default_plan_that_was_withdrawn_is_told_and_a_trial_may_be_of_one(
+    environ, postgres_server, own_database_url
+) -> None:
+    admin = await asyncpg.connect(postgres_server.admin_url_of(own_database_url))
+    await admin.execute("UPDATE session_config SET available = false WHERE id = 'pro'")
+    await admin.close()
+    environ |= {"DATABASE_URL": own_database_url, "TRIAL_PLAN": "pro"}
+    assert (await findings(environ, DEFAULT_PLAN="flash"))["plans"].status == "ok"
+    found = (await findings(environ, DEFAULT_PLAN="pro"))["plans"]
+    assert (found.status, found.message) == ("warning", "DEFAULT_PLAN names 'pro', which is not on offer.")
+    assert found.mend == "On offer: flash, flash-lite; withdrawn: pro (chatserver plans list)."
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ async def show(request: Request) -> Response:
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
     called = money.models_called(state.providers.values(), state.chat)
     queue, providers, running = await state.database.run_system(_read, chain)
-    finances, stuck, advice, open_reports, month, refunds, unknown_plans = await state.database.run_system(
+    finances, stuck, advice, open_reports, month, refunds, misnamed_plans = await state.database.run_system(
         _read_more, state.config, called, money.allowances(chain)
     )
     alive = [each for each in running if each.is_alive]
@@ -50,7 +50,7 @@ async def show(request: Request) -> Response:
         "reports": open_reports,
         "month": month,
         "refunds": refunds,
-        "unknown_plans": unknown_plans,
+        "misnamed_plans": misnamed_plans,
         "alive": alive,
         "gone": len(running) - len(alive),
         "workers": sum(each.is_worker for each in alive),
@@ -81,7 +81,7 @@ def _todo(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
         (stuck.leases, "Give back what a worker that has gone holds", f"{work_page}#leases"),
         (stuck.holds, "Settle the credits held for nothing", f"{work_page}#holds"),
         (shown["is_long_wait"], "Look at what has waited for long", f"{work_page}#waiting"),
-        (shown["unknown_plans"], f"{'; '.join(shown['unknown_plans'])}, which is no plan", "/admin/plans"),
+        (shown["misnamed_plans"], "; ".join(shown["misnamed_plans"]), "/admin/plans"),
         (shown["losing"], "Change the plans that lose money at worst", "/admin/plans"),
         (shown["advice"].state == "attention", f"Upgrade? {shown['advice'].words}", "/admin/money#upgrade"),
         (shown["unpriced"], "Set the prices that are unknown", "/admin/money#prices"),
@@ -99,7 +99,7 @@ async def _read_more(
         await reports.count_open(tx),
         await money.read_month(tx),
         len(await payments.refunds_at_large(tx, payments.SHOWN_SECONDS)),
-        await plans.unknown_in(tx, config),
+        await plans.misnamed_in(tx, config),
     )
 
 
