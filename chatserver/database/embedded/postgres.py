@@ -13,7 +13,7 @@ import structlog
 from chatserver.config import Config
 from chatserver.database import roles
 from chatserver.database.embedded import paths
-from chatserver.database.embedded.server import Server
+from chatserver.database.embedded.server import INCOMPLETE, Server
 from chatserver.errors import ConfigurationError
 
 SUPERUSER = "postgres"
@@ -21,6 +21,14 @@ SUPERUSER = "postgres"
 OWNER = "chatserver"
 # How often the monitor checks whether the server still runs; a check is one system call.
 MONITOR_SECONDS = 1.0
+
+# What a server says that runs, and has met a file that is missing or cut off.
+_DAMAGED = (
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.UndefinedFileError,
+    asyncpg.DataCorruptedError,
+    asyncpg.IndexCorruptedError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +96,11 @@ async def open_in(data_dir: Path, settings: Mapping[str, str] | None = None) -> 
         raise ConfigurationError(f"{data_dir} cannot hold the embedded Postgres: {_reason(error)}.") from error
     postgres = EmbeddedPostgres(server)
     try:
-        await _prepare(postgres.admin_url)
+        number = await _prepare(postgres.admin_url)
+        server.check_whole(f"base/{number}")
+    except _DAMAGED as error:
+        await postgres.stop()
+        raise ConfigurationError(f"{server.data} is damaged: {error.args[0]}. {INCOMPLETE}") from error
     except BaseException:
         await postgres.stop()
         raise
@@ -107,7 +119,8 @@ async def _open(server: Server) -> None:
         raise
 
 
-async def _prepare(admin_url: str) -> None:
+async def _prepare(admin_url: str) -> int:
+    """Makes the roles and the database of the product where they are missing; the database's number."""
     connection = await asyncpg.connect(admin_url)
     try:
         await roles.ensure_role(connection, OWNER, login=True)
@@ -115,6 +128,8 @@ async def _prepare(admin_url: str) -> None:
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", OWNER):
             with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 await connection.execute(f"CREATE DATABASE {OWNER} OWNER {OWNER}")
+        number: int = await connection.fetchval("SELECT oid FROM pg_database WHERE datname = $1", OWNER)
+        return number
     finally:
         await connection.close()
 

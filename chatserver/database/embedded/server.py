@@ -110,6 +110,7 @@ class Server:
     def _launch(self) -> None:
         if not self.data.exists():
             self._make_data_folder()
+        self.check_whole(*_NEEDED)
         self._check_version()
         self._check_access()
         self._restore_empty_folders()
@@ -156,6 +157,12 @@ class Server:
             pass_fds=[] if lock is None else [lock],
             **({"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}),
         )
+
+    def check_whole(self, *names: str) -> None:
+        """Raises ConfigurationError where one of these is not in the data folder. Shell patterns are allowed."""
+        missing = [name for name in names if not any(self.data.glob(name))]
+        if missing:
+            raise ConfigurationError(f"{self.data} lacks {', '.join(missing)}. {INCOMPLETE}")
 
     def _check_version(self) -> None:
         version = (self.data / "PG_VERSION").read_text(encoding="utf-8").strip()
@@ -233,7 +240,8 @@ class Server:
         if not errors and shutil.disk_usage(self.paths.folder).free < LOG_BYTES:
             errors = [os.strerror(errno.ENOSPC)]  # its log has had no room for that either
         reason = (errors or lines or ["it ended without a message"])[-1]
-        return ConfigurationError(f"Postgres could not start in {self.paths.folder}: {reason}")
+        advice = f". {INCOMPLETE}" if any(sign in reason for sign in _SIGNS_OF_A_PART) else ""
+        return ConfigurationError(f"Postgres could not start in {self.paths.folder}: {reason}{advice}")
 
     def _make_socket_folder(self) -> None:
         self.socket.mkdir(mode=0o700, exist_ok=True)
@@ -272,6 +280,13 @@ _INITDB = (
 )
 
 
+# What a folder has from its first moment, and what Postgres says where it has met a file that is missing, or cut off.
+_NEEDED = ("PG_VERSION", "postgresql.conf", "global/pg_control", "base/1", "pg_wal/0*")
+_SIGNS_OF_A_PART = ("No such file or directory", "valid checkpoint record", "could not read file", "checksum")
+INCOMPLETE = (
+    "Is it a copy that was not finished, or made while the server ran? Put a whole one in its place, made while it was "
+    "stopped, or restore a backup (docs/operations.md)."
+)
 # What Postgres accepts of neither its group nor others: the group may read, if it must.
 _FORBIDDEN_MODE = 0o027
 _OFTEN_EMPTY = (

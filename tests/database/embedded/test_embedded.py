@@ -93,6 +93,18 @@ async def ask(url, question="SELECT 1"):
         await connection.close()
 
 
+@contextlib.contextmanager
+def unreadable_settings(folder):
+    """Settings with which Postgres does not start."""
+    settings = folder / "postgres" / "data" / "postgresql.conf"
+    kept = settings.read_text()
+    settings.write_text("no setting at all\n")
+    try:
+        yield
+    finally:
+        settings.write_text(kept)
+
+
 def pid_of(postgres):
     return int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
 
@@ -247,14 +259,9 @@ async def test_its_log_is_two_files_of_bounded_size(module_folder):
 async def test_a_start_that_fails_names_its_own_reason_and_none_of_an_earlier_start(module_folder):
     with (module_folder / "postgres" / "server.log").open("a") as written:
         written.write("2026-11-30 19:14:54.807 UTC [7] FATAL:  could not write lock file: No space left on device\n")
-    control = module_folder / "postgres" / "data" / "global" / "pg_control"
-    control.rename(control.with_suffix(".away"))
-    try:
-        with pytest.raises(ConfigurationError, match="could not start") as refusal:
-            await embedded.open_in(module_folder)
-        assert "lock file" not in refusal.value.message
-    finally:
-        control.with_suffix(".away").rename(control)
+    with unreadable_settings(module_folder), pytest.raises(ConfigurationError, match="could not start") as refusal:
+        await embedded.open_in(module_folder)
+    assert "lock file" not in refusal.value.message
 
 
 async def test_a_command_beside_a_running_server_logs_nothing_of_it(module_folder):
@@ -307,14 +314,10 @@ async def test_a_folder_of_another_version_is_refused_in_one_line(module_folder)
 
 
 async def test_a_broken_folder_is_refused_with_what_postgres_says(module_folder):
-    control = module_folder / "postgres" / "data" / "global" / "pg_control"
-    control.rename(control.with_suffix(".away"))
-    try:
-        with pytest.raises(ConfigurationError, match="could not start") as refusal:
-            await embedded.open_in(module_folder)
-        assert "\n" not in refusal.value.message
-    finally:
-        control.with_suffix(".away").rename(control)
+    with unreadable_settings(module_folder), pytest.raises(ConfigurationError, match="could not start") as refusal:
+        await embedded.open_in(module_folder)
+    assert "contains errors" in refusal.value.message
+    assert "\n" not in refusal.value.message
     async with running(module_folder) as postgres:
         assert await ask(postgres.url) == 1
 
@@ -346,6 +349,29 @@ async def test_a_copy_without_its_empty_folders_starts_with_everything(module_fo
     async with running(module_folder) as postgres:
         assert await ask(postgres.url, "SELECT number FROM kept") == 7
         await ask(postgres.url, "DROP TABLE kept")
+
+
+@pytest.mark.parametrize(
+    "lost", ["base", "base/1", "base/5", "base/16*", "global/pg_control", "global/1262", "pg_wal", "PG_VERSION"]
+)
+async def test_a_copy_that_is_not_whole_is_refused_with_what_to_do(module_folder, lost):
+    async with running(module_folder):
+        pass  # it has its database, in whatever order
+    data = module_folder / "postgres" / "data"
+    away = {path: path.with_name(f"{path.name}.away") for path in data.glob(lost)}
+    for path, elsewhere in away.items():
+        path.rename(elsewhere)
+    try:
+        with pytest.raises(ConfigurationError, match=r"copy that was not finished.*restore a backup") as refusal:
+            await embedded.open_in(module_folder)
+        assert "\n" not in refusal.value.message
+        assert str(data) in refusal.value.message
+    finally:
+        for path, elsewhere in away.items():
+            shutil.rmtree(path, ignore_errors=True)  # its empty folders were made
+            elsewhere.rename(path)
+    async with running(module_folder) as postgres:
+        assert await ask(postgres.url) == 1
 
 
 async def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path):
