@@ -70,13 +70,29 @@ def test_that_ends_its_worker():
 CRASH_ALONE = "@pytest.mark.alone" + CRASH
 
 
-def run(folder, *modules):
+MANY = """
+import pytest
+
+@pytest.mark.parametrize("number", range(8))
+def test_in_some_order(number):
+    with open("said", "a") as said:
+        said.write(f"{number} ")
+"""
+
+
+def run(folder, *modules, **settings):
     """A run of its own, with three workers and no other plugins: its output, and what its tests said."""
     (folder / "conftest.py").write_text(CONFTEST)
     for number, text in enumerate(modules):
         (folder / f"test_{number}.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-p", "no:cacheprovider", "-n", "3"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_ADDOPTS": "",
+        **settings,
+    }
     done = subprocess.run(
         [*command, "--rootdir", folder], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
     )
@@ -93,6 +109,17 @@ def test_what_is_alone_comes_last_also_where_tests_share_parameters(tmp_path):
     output, said = run(tmp_path, MODULE + PARAMETERS, MODULE)
     assert "10 passed" in output.splitlines()[-1], output
     assert said == ["together"] * 4 + ["alone"] * 6
+
+
+def test_a_word_gives_the_tests_an_order_of_its_own_which_it_gives_again(tmp_path):
+    orders = []
+    for number, word in enumerate(("", "apple", "apple", "pear")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        orders.append(run(folder, MANY, SHUFFLE=word)[1])
+    in_file, apple, again, pear = orders
+    assert in_file == sorted(in_file) == sorted(apple) == sorted(pear)
+    assert apple == again and len({*map(tuple, orders)}) == 3
 
 
 def test_what_ends_its_worker_fails_once_and_all_others_run_once(tmp_path):

@@ -1,11 +1,13 @@
 """Shares the tests out among the workers of pytest-xdist (`pytest -n 4`). A module is one group, and a group stays on one
 worker, because its tests share fixtures of module scope. `@pytest.mark.xdist_group("name")` makes other groups. Tests that
-are marked `alone` run at the end, with nothing beside them.
+are marked `alone` run at the end, with nothing beside them. With SHUFFLE=<any word> the tests of a module, and the modules
+of a folder, have another order, which the same word gives again.
 
 xdist's own `--dist loadgroup` writes the group behind a test's name, which pytest 9.2 does not let it do; here each worker
 writes the groups into a file that the scheduling process reads.
 """
 
+import hashlib
 import itertools
 import json
 import os
@@ -64,6 +66,8 @@ class Groups:
     # Around the others: pytest itself puts tests beside each other that share a parameter of a fixture.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
+        if seed := os.environ.get("SHUFFLE"):
+            items.sort(key=lambda item: hashlib.sha256(f"{seed} {item.nodeid}".encode()).digest())
         yield
         if self._is_worker:
             order = {group: number for number, group in enumerate(in_order(dict.fromkeys(map(group_of, items))))}
