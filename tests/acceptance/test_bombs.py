@@ -15,7 +15,7 @@ from tests.emulators.huggingface.server import TOKEN
 from tests.messages.histories import long_session
 from tests.support import ports
 from tests.support import product as products
-from tests.support.people import add_member
+from tests.support.people import add_member, run_sql
 from tests.support.story import SessionSocket, sign_up
 
 # How soon others are answered is a matter of the whole machine.
@@ -94,7 +94,10 @@ async def test_no_message_of_a_person_holds_up_the_others(product, huggingface):
     await calm.leaves()
 
 
-async def test_nothing_that_a_model_streams_holds_up_the_others(product, huggingface):
+async def test_nothing_that_a_model_streams_holds_up_the_others(product, huggingface, database):
+    async with asyncio.timeout(60):  # what is asked for another test would take what is said for this one
+        while await run_sql(database, "SELECT 1 FROM messages WHERE status = 'streaming'"):
+            await asyncio.sleep(0.1)
     eve = await sign_up(product, "Eve")
     chat = await eve.joins(await eve.buys())
     async with answering(product):

@@ -45,7 +45,11 @@ WORKER_STEPS = {
 @pytest.fixture(scope="module")
 async def machines(database_url, redis_server, swift, tmp_path_factory):
     """A web process that lives, without any worker."""
-    own = {"DATABASE_URL": database_url, "REDIS_URL": redis_server.url, "STORAGE_URL": swift.url("crashes")}
+    own = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_server.url,
+        "STORAGE_URL": swift.url(f"crashes-{uuid.uuid4()}"),
+    }
     cluster = Cluster(tmp_path_factory.mktemp("crashes"), **own, **KEYS)
     try:
         assert (await cluster.run("storage", "create"))[0] == 0

@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import time
+import uuid
 
 import aiohttp
 import psutil
@@ -260,7 +261,7 @@ async def lose_workers(cluster, postgres_server, swift, folder):
     url = await postgres_server.create_database()
     # Slower than a third worker can be to start.
     slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "120", "TIMING": "lease=12,reap=1"}
-    own = {"DATABASE_URL": url, "STORAGE_URL": swift.url("lost-workers")}
+    own = {"DATABASE_URL": url, "STORAGE_URL": swift.url(f"lost-workers-{uuid.uuid4()}")}
     machines = Cluster(folder, **{**cluster.settings, **own, **slow})
     try:
         assert (await machines.run("storage", "create"))[0] == 0

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
+import uuid
 
 import asyncpg
 import pytest
@@ -32,7 +33,12 @@ FREE_SECONDS = 6 + 4
 @pytest.fixture(scope="module")
 async def machines(database_url, redis_server, swift, tmp_path_factory):
     """Two web processes and a slow worker, each with its own lines."""
-    engines = {"DATABASE_URL": database_url, "REDIS_URL": redis_server.url, "STORAGE_URL": swift.url("parted"), **KEYS}
+    engines = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_server.url,
+        "STORAGE_URL": swift.url(f"parted-{uuid.uuid4()}"),
+        **KEYS,
+    }
     settings = {**engines, "TIMING": str(TIMING)}
     cluster = Cluster(tmp_path_factory.mktemp("parted"), parting=True, **settings)
     try:

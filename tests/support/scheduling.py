@@ -67,7 +67,7 @@ class Groups:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
         if seed := os.environ.get("SHUFFLE"):
-            items.sort(key=lambda item: hashlib.sha256(f"{seed} {item.nodeid}".encode()).digest())
+            items.sort(key=lambda item: [_drawn(seed, item.nodeid.partition("::")[0]), _drawn(seed, item.nodeid)])
         yield
         if self._is_worker:
             order = {group: number for number, group in enumerate(in_order(dict.fromkeys(map(group_of, items))))}
@@ -97,6 +97,10 @@ class Groups:
         if self._path is not None and not self._is_worker:
             self._guard.dismiss()
             shutil.rmtree(self._path.parent)
+
+
+def _drawn(seed: str, name: str) -> bytes:
+    return hashlib.sha256(f"{seed} {name}".encode()).digest()
 
 
 def group_of(item: pytest.Item) -> str:
