@@ -9,6 +9,7 @@ from typing import Literal
 
 from chatserver import ids, rollups
 from chatserver.costs import service as costs
+from chatserver.costs.calculation import FREE_PROVIDERS
 from chatserver.costs.models import BilledCall
 from chatserver.database import Transaction
 from chatserver.statistics.blame import blame_of
@@ -75,8 +76,11 @@ async def record_reply(tx: Transaction, session_id: str, call: ReplyCall) -> Non
 
 
 async def record_lost(tx: Transaction, generation_id: str) -> None:
-    """Keeps the call that a dead worker had begun, as far as the generation's row tells: its cost is unknown."""
-    await tx.execute("statistics.record_lost", generation_id=generation_id, error_code=LOST)
+    """Keeps the call that a dead worker had begun, as far as the generation's row tells: its cost is unknown, but of a
+    provider that costs nothing."""
+    await tx.execute(
+        "statistics.record_lost", generation_id=generation_id, error_code=LOST, free_providers=sorted(FREE_PROVIDERS)
+    )
 
 
 async def forget_session(tx: Transaction, session_id: str) -> None:

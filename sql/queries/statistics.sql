@@ -17,12 +17,13 @@ SELECT :id, g.id, :attempt, g.session_id, g.user_id, s.plan_id, :kind, :provider
     ON CONFLICT (id) DO NOTHING;
 
 -- name: record_lost
--- Keeps the call of a worker that is gone, from the row of its generation.
+-- Keeps the call of a worker that is gone, from the row of its generation. Its cost is unknown, but of what costs nothing.
 INSERT INTO generation_attempts (id, generation_id, attempt, session_id, user_id, plan_id, kind, provider, model,
-                                 started_at, ended_at, outcome, error_code, blame, width, height)
+                                 started_at, ended_at, outcome, error_code, blame, width, height, cost)
 SELECT gen_random_uuid(), g.id, g.attempt, g.session_id, g.user_id, s.plan_id, g.kind, coalesce(g.calling, g.provider),
        CASE WHEN g.provider = coalesce(g.calling, g.provider) THEN g.model ELSE '' END,
-       coalesce(g.started_at, clock_timestamp()), clock_timestamp(), 'lost', :error_code, 'ours', g.width, g.height
+       coalesce(g.started_at, clock_timestamp()), clock_timestamp(), 'lost', :error_code, 'ours', g.width, g.height,
+       CASE WHEN coalesce(g.calling, g.provider) = ANY(:free_providers::text[]) THEN 0 END
   FROM generations g JOIN user_sessions s ON s.id = g.session_id
  WHERE g.id = :generation_id AND g.lease_until IS NOT NULL
    AND NOT EXISTS (SELECT FROM generation_attempts a WHERE a.generation_id = g.id AND a.attempt = g.attempt);

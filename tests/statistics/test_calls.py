@@ -83,12 +83,16 @@ async def test_a_call_that_nobody_waited_for_is_cancelled_or_lost(database, ada)
     assert [(await kept(database, job))[0]["outcome"] for job in (cancelled, lost)] == ["cancelled", "lost"]
 
 
-async def test_the_call_of_a_dead_worker_is_kept_once(database, ada):
+@pytest.mark.parametrize(("provider", "cost"), [("sketch", 0), ("huggingface", None)])
+async def test_the_call_of_a_dead_worker_is_kept_once_and_costs_nothing_where_nothing_does(
+    database, ada, provider, cost
+):
     job = await claimed(database, ada)
+    await run_sql(database, "UPDATE generations SET calling = $2 WHERE id = $1", job.id, provider)
     await lose(database, job)
     await reap(database)
     [row] = await kept(database, job)
-    assert (row["outcome"], row["blame"], row["provider"], row["cost"]) == ("lost", "ours", "sketch", None)
+    assert (row["outcome"], row["blame"], row["provider"], row["cost"]) == ("lost", "ours", provider, cost)
 
 
 async def test_a_deleted_session_and_person_are_taken_out_of_what_is_kept(database, ada):
