@@ -19,6 +19,7 @@ from chatserver.generations import cancellation
 from chatserver.sessions.models import Session
 from chatserver.users import email_addresses, idempotency
 from chatserver.users.models import Role, Status
+from chatserver.users.sign_ins import IDLE_DAYS
 
 PAGE = 50
 # Sessions of one person, and messages of one page of a conversation.
@@ -138,7 +139,7 @@ async def whose(tx: Transaction, text: str) -> tuple[str, str | None] | None:
 
 async def details(tx: Transaction, user_id: str, session_id: str | None = None) -> PersonDetails:
     """One person with their sessions, `session_id` first. NotFound where there is no such account."""
-    row = await tx.fetch_one("admin.person", id=user_id)
+    row = await tx.fetch_one("admin.person", id=user_id, idle_days=IDLE_DAYS)
     if row is None:
         raise NotFound
     found = await tx.fetch_all("admin.sessions_of", user_id=user_id, session_id=session_id, limit=MOST_SESSIONS)
@@ -217,7 +218,7 @@ async def require_admin_account(tx: Transaction, user_id: str) -> None:
 
 
 async def _require_account(tx: Transaction, user_id: str) -> Row:
-    row = await tx.fetch_one("admin.person", id=user_id)
+    row = await tx.fetch_one("admin.person", id=user_id, idle_days=IDLE_DAYS)
     if row is None:
         raise NotFound
     return row

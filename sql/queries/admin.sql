@@ -16,11 +16,11 @@ SELECT (SELECT count(*) FROM generations WHERE status = 'queued') AS generations
 -- Work that is stuck ---------------------------------------------------------------------------------------------------
 
 -- name: oldest_waiting
--- The generations that have waited longest, without their prompts.
+-- The generations that have waited longest, also those that a provider has in its own queue, without their prompts.
 SELECT g.id, g.kind, g.session_id, g.created_at, g.attempt, g.faults, u.name AS person,
        extract(epoch FROM clock_timestamp() - g.created_at)::float8 AS seconds
   FROM generations g JOIN users u ON u.id = g.user_id
- WHERE g.status = 'queued' AND g.lease_until IS NULL
+ WHERE g.status = 'queued'
  ORDER BY g.created_at, g.id LIMIT :limit;
 
 -- name: lost_leases
@@ -115,7 +115,9 @@ LIMIT 1;
 -- One account.
 SELECT u.id, u.name, u.email, u.role, u.status, u.created_at,
        (SELECT max(s.last_used_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at,
-       (SELECT count(*) FROM sign_ins s WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()) AS sign_ins,
+       (SELECT count(*) FROM sign_ins s
+         WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()
+           AND s.last_used_at > now() - make_interval(days => :idle_days::integer)) AS sign_ins,
        (SELECT count(*) FROM api_tokens t WHERE t.user_id = u.id AND t.revoked_at IS NULL) AS tokens
   FROM users u WHERE u.id = :id AND u.status <> 'deleted';
 

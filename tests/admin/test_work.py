@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from chatserver import credits
-from chatserver.admin import checks, providers, work
+from chatserver.admin import checks, overview, providers, work
 from chatserver.admin.checks import Checks
 from chatserver.audit import Actor
 from chatserver.errors import Busy, Conflict, NotFound
@@ -63,6 +63,19 @@ async def test_the_oldest_waiting_is_shown_without_its_prompt_and_is_cancelled(d
         await database.run_system(work.cancel, GRACE, waiting)
     with pytest.raises(NotFound):
         await database.run_system(work.cancel, GRACE, NOTHING)
+
+
+async def test_a_picture_in_the_queue_of_its_provider_waits_on_the_overview_and_here(database, ada, session):
+    waiting = await asked(database, ada, session)
+    job = await take(database, worker=worker_ids.worker_id())
+    assert job.id == waiting
+    await run_sql(database, "UPDATE generations SET status = 'queued' WHERE id = $1", waiting)
+    queued = await database.run_system(overview.read_queue)
+    stuck = await database.run_system(work.read)
+    assert [each.id for each in stuck.waiting] == [waiting]
+    assert (queued.generations_waiting, queued.generations_running) == (1, 0)
+    await database.run_system(work.cancel, GRACE, waiting)
+    assert await database.run_system(credits.check) == []
 
 
 # Leases -----------------------------------------------------------------------------------------------------------------
