@@ -55,13 +55,13 @@ SELECT * FROM exchange_rates WHERE base = :base ORDER BY valid_from DESC, id DES
 -- Revenue and margin ---------------------------------------------------------------------------------------------------
 
 -- name: revenue
--- What came in and went back by period (the labels are days), plan and currency. What is granted free of charge, or sold in test
--- mode, which moves no money, is counted, and no revenue.
+-- What came in and went back by period (the labels are days), plan and currency. What is granted free of charge, also by a code
+-- without a price, or sold in test mode, which moves no money, is counted, and no revenue.
 SELECT e.label::date AS day, e.plan_id, e.currency,
        coalesce(sum(e.amount) FILTER (WHERE e.kind = 'purchase' AND e.is_paid), 0) AS sold_amount,
        coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refund' AND e.is_paid), 0) AS refunded_amount,
-       count(*) FILTER (WHERE e.kind = 'purchase' AND e.is_paid) AS sold,
-       count(*) FILTER (WHERE e.kind = 'purchase' AND NOT e.is_paid) AS free
+       count(*) FILTER (WHERE e.kind = 'purchase' AND e.is_paid AND e.amount > 0) AS sold,
+       count(*) FILTER (WHERE e.kind = 'purchase' AND NOT (e.is_paid AND e.amount > 0)) AS free
   FROM (SELECT p.label, i.*, i.checkout <> 'instant' AND o.mode IS DISTINCT FROM 'test' AS is_paid
           FROM unnest(:starts::timestamptz[], :stops::timestamptz[], :labels::text[]) AS p (start, stop, label)
          CROSS JOIN LATERAL (SELECT * FROM revenue_entries r WHERE r.at >= p.start AND r.at < p.stop OFFSET 0) AS i
@@ -88,7 +88,8 @@ SELECT e.purchase_id, e.plan_id, e.amount, e.currency, e.at, p.user_id,
        coalesce((SELECT -sum(r.amount) FROM revenue_entries r
                   WHERE r.purchase_id = e.purchase_id AND r.kind = 'refund'), 0) AS refunded
   FROM revenue_entries e LEFT JOIN purchases p ON p.id = e.purchase_id LEFT JOIN orders o ON o.purchase_id = e.purchase_id
- WHERE e.kind = 'purchase' AND e.checkout <> 'instant' AND o.mode IS DISTINCT FROM 'test' ORDER BY e.at DESC LIMIT :limit;
+ WHERE e.kind = 'purchase' AND e.checkout <> 'instant' AND o.mode IS DISTINCT FROM 'test' AND e.amount > 0
+ ORDER BY e.at DESC LIMIT :limit;
 
 -- name: lock_sale
 -- Serialises the refunds of one purchase until COMMIT.

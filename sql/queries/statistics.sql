@@ -103,14 +103,14 @@ SELECT plan_id AS plan, kind, sum(held)::bigint AS held, sum(spent)::bigint AS s
 
 -- name: sold
 -- What was sold in a period by plan: new sessions and more time, with what was paid, which is nothing for those that are granted
--- free of charge or sold in test mode (`costs` leaves them out alike). Sessions are grouped first, by hashing, since
--- count(DISTINCT) sorts.
-SELECT plan_id AS plan, checkout, sum(purchases)::bigint AS purchases, count(*) AS sessions, sum(amount) AS amount, currency
-  FROM (SELECT p.plan_id, p.checkout, p.currency, p.session_id, count(*) AS purchases,
-               coalesce(sum(p.amount) FILTER (WHERE p.checkout <> 'instant' AND o.mode IS DISTINCT FROM 'test'), 0) AS amount
-          FROM purchases p LEFT JOIN orders o ON o.purchase_id = p.id
-         WHERE p.created_at >= :start AND p.created_at < :end
-         GROUP BY p.plan_id, p.checkout, p.currency, p.session_id) AS of_sessions
+-- free of charge or sold in test mode (`costs` leaves them out alike). The books keep what deleted accounts have bought; which
+-- sessions these were nobody knows any more. Sessions are grouped first, by hashing, since count(DISTINCT) sorts.
+SELECT plan_id AS plan, checkout, sum(purchases)::bigint AS purchases, count(session_id) AS sessions, sum(amount) AS amount, currency
+  FROM (SELECT e.plan_id, e.checkout, e.currency, p.session_id, count(*) AS purchases,
+               coalesce(sum(e.amount) FILTER (WHERE e.checkout <> 'instant' AND o.mode IS DISTINCT FROM 'test'), 0) AS amount
+          FROM revenue_entries e LEFT JOIN purchases p ON p.id = e.purchase_id LEFT JOIN orders o ON o.purchase_id = e.purchase_id
+         WHERE e.kind = 'purchase' AND e.at >= :start AND e.at < :end
+         GROUP BY e.plan_id, e.checkout, e.currency, p.session_id) AS of_sessions
  GROUP BY plan_id, checkout, currency ORDER BY plan_id, checkout, currency;
 
 -- name: per_session
