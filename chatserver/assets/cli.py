@@ -2,23 +2,21 @@
 
 import itertools
 import sys
-from contextlib import AsyncExitStack
 
 import click
 
 from chatserver import audit, storage
 from chatserver import config as configuration
 from chatserver.assets.audit import audit_store
-from chatserver.assets.keys import is_ours
-from chatserver.assets.migration import MigrationReport, migrate
+from chatserver.assets.migration import MigrationReport, SourceContents, migrate, survey
 from chatserver.assets.models import AuditReport, SweepReport
 from chatserver.assets.sweeper import sweep
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
-from chatserver.errors import Invalid
+from chatserver.errors import NotFound
+from chatserver.net import urls
 from chatserver.runtime import event_loop, logs
 from chatserver.runtime.command_groups import CommandGroup
-from chatserver.storage.base import Storage
 
 group = CommandGroup()
 
@@ -100,17 +98,44 @@ def _show(what: str, keys: list[str]) -> None:
 def copy_store(source: str, target: str) -> None:
     """Copy every file to another store. May be stopped and started again; nothing is copied twice."""
     logs.configure(configuration.load())
+    # A word without a scheme would be a folder of that name in the working folder.
+    source = urls.engine("SOURCE", source, ("file", "s3"))
+    target = urls.engine("TARGET", target, ("file", "s3"))
     copied = event_loop.run(_copy(source, target))
     print(f"{copied.copied} copied ({copied.bytes} bytes), {copied.present} were there, {copied.foreign} are not ours.")
 
 
 async def _copy(source: str, target: str) -> MigrationReport:
-    async with AsyncExitStack() as stack:
-        from_store = await storage.open_source(source)
-        stack.push_async_callback(from_store.close)
-        total = await _count(from_store)
-        to_store = await storage.open_url(target)
-        stack.push_async_callback(to_store.close)
+    from_store = await storage.open_source(source)
+    try:
+        found = await survey(from_store)
+        _require_files(source, found)
+        return await _copy_all(from_store, target, found.ours + found.foreign)
+    finally:
+        await from_store.close()
+
+
+def _require_files(source: str, found: SourceContents) -> None:
+    """Raises NotFound where a source holds no file of this product, unless it is a store that is empty yet.
+
+    Otherwise whoever names the wrong folder would believe that the files are copied, and give away the first store.
+    """
+    if found.ours or (not found.foreign and storage.is_made(source)):
+        return
+    if found.folder:
+        why = f"they are in its folder {found.folder}. Name that one"
+    elif found.foreign:
+        why = (
+            f"the {found.foreign} objects there are of something else. Name the store of STORAGE_URL, or DATA_DIR/files"
+        )
+    else:
+        why = "it is empty. Name the store of STORAGE_URL, or DATA_DIR/files"
+    raise NotFound(f"Nothing was copied: {source} holds no files of chatserver; {why}.")
+
+
+async def _copy_all(from_store: storage.Storage, target: str, total: int) -> MigrationReport:
+    to_store = await storage.open_url(target)
+    try:
         await to_store.create()
         with click.progressbar(length=total, label="Copying", show_pos=True) as progress:
             return await migrate(
@@ -118,17 +143,5 @@ async def _copy(source: str, target: str) -> MigrationReport:
                 to_store,
                 lambda each: progress.update(each.copied + each.present + each.foreign - progress.pos),
             )
-
-
-async def _count(source: Storage) -> int:
-    """How many files there are to copy. Invalid where no one of them is ours: it is another place that was meant."""
-    total = ours = 0
-    async for each in source.walk():
-        total += 1
-        ours += is_ours(each.key)
-    if total and not ours:
-        raise Invalid(
-            f"Nothing was copied: none of the {total} files there is one of this product. Name the place itself that "
-            "STORAGE_URL names, such as file:data/files, and not a folder above or below it."
-        )
-    return total
+    finally:
+        await to_store.close()

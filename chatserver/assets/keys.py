@@ -25,6 +25,7 @@ _TYPES = {**{extension: kind for kind, extension in EXTENSIONS.items()}, ".jpg":
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # Keys of this product; any other object in the store belongs to somebody else.
 _OURS = re.compile(rf"{_UUID}/{_UUID}/[0-9]+\.[a-z0-9.]+|probe/{_UUID}(?:\.[a-z]+)?")
+_OURS_BELOW = re.compile(rf"(.+)/{_UUID}/{_UUID}/[0-9]+\.[a-z0-9.]+")
 _PROBES = "probe/"
 
 
@@ -85,6 +86,12 @@ def _shared_keys(storage_key: str) -> list[str]:
 def is_ours(key: str) -> bool:
     """Whether this product may have stored this object."""
     return _OURS.fullmatch(key) is not None
+
+
+def folder_above(key: str) -> str:
+    """The folder below which an object has the form of this product's keys; empty where it has not, or has it as it is."""
+    found = _OURS_BELOW.fullmatch(key)
+    return found[1] if found else ""
 
 
 def is_probe(key: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 from msgspec import Struct
 
-from chatserver.assets.keys import content_type_of, is_ours
+from chatserver.assets.keys import content_type_of, folder_above, is_ours
 from chatserver.assets.sweeper import batched
 from chatserver.storage.base import Storage, StoredObject
 
@@ -24,6 +24,26 @@ class MigrationReport(Struct):
     present: int = 0
     foreign: int = 0
     bytes: int = 0
+
+
+class SourceContents(Struct):
+    """Counts of a source's objects before they are copied, and the folder in it where this product's files lie instead."""
+
+    ours: int = 0
+    foreign: int = 0
+    folder: str = ""
+
+
+async def survey(source: Storage) -> SourceContents:
+    """What a source holds: nothing of the product's where its address is wrong."""
+    found = SourceContents()
+    async for each in source.walk():
+        if is_ours(each.key):
+            found.ours += 1
+        else:
+            found.foreign += 1
+            found.folder = found.folder or folder_above(each.key)
+    return found
 
 
 async def migrate(

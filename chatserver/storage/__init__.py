@@ -7,9 +7,9 @@ from chatserver.config import Config
 from chatserver.errors import NotFound
 from chatserver.storage.address import folder_of, s3_address
 from chatserver.storage.base import Storage, StoredObject
-from chatserver.storage.filesystem import FolderStorage
+from chatserver.storage.filesystem import INCOMING, FolderStorage
 
-__all__ = ["Storage", "StoredObject", "create_storage", "open_source", "open_storage", "open_url"]
+__all__ = ["Storage", "StoredObject", "create_storage", "is_made", "open_source", "open_storage", "open_url"]
 
 
 async def open_storage(config: Config) -> Storage:
@@ -30,10 +30,21 @@ async def open_url(url: str) -> Storage:
 
 
 async def open_source(url: str) -> Storage:
-    """The storage at a URL, to be copied from. NotFound where it names a folder that is not there: it was mistyped."""
-    if not _is_s3(url) and not (folder := folder_of(url)).is_dir():
+    """The storage at a URL, to be copied from. NotFound where it names a folder that is not there: it was mistyped.
+
+    Nothing is made in a folder: it may be a backup that is mounted to be read only.
+    """
+    if _is_s3(url):
+        return await open_url(url)
+    folder = folder_of(url)
+    if not folder.is_dir():
         raise NotFound(f"There is no folder {folder} to copy from.")
-    return await open_url(url)
+    return FolderStorage(folder)
+
+
+def is_made(url: str) -> bool:
+    """Whether the folder at a URL was made as a store by this program, though it may be empty. A bucket does not tell."""
+    return not _is_s3(url) and (folder_of(url) / INCOMING).is_dir()
 
 
 def _is_s3(url: str) -> bool:

@@ -34,8 +34,12 @@ class S3Address(Struct, frozen=True, kw_only=True):
 def folder_of(url: str) -> Path:
     """The folder of `file:/folder`, `file:///folder` or `file:folder`."""
     parts = urlsplit(url)
-    if parts.netloc not in {"", "localhost"} or not parts.path or parts.query:
-        raise ConfigurationError("STORAGE_URL must name a folder of this machine, such as file:/srv/files.")
+    # What stands behind # would be left out of the name, and another folder be used.
+    if parts.netloc not in {"", "localhost"} or not parts.path or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "STORAGE_URL must name a folder of this machine, such as file:/srv/files; # ? and % in its name are written "
+            "%23 %3F and %25."
+        )
     return values.home_of("STORAGE_URL", Path(unquote(parts.path)))
 
 
@@ -49,6 +53,9 @@ def s3_address(url: str) -> S3Address:
         # Without the slashes the bucket would be parsed as a prefix in the default bucket.
         raise ConfigurationError("STORAGE_URL must look like s3://bucket/prefix?endpoint=…&region=….")
     parts = urlsplit(url)
+    if parts.fragment:
+        # It would be left out, with every option behind it.
+        raise ConfigurationError("STORAGE_URL has a #, which no bucket, prefix or option holds.")
     options = dict(parse_qsl(parts.query))
     unknown = options.keys() - {"endpoint", "public_endpoint", "region", "path_style"}
     if unknown:

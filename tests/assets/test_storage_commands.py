@@ -75,26 +75,45 @@ async def test_a_copy_of_what_is_not_there_is_refused_and_makes_nothing(operator
     assert not (tmp_path / "new").exists()
 
 
-async def test_a_copy_from_above_or_below_the_store_is_refused_and_makes_nothing(operator, database, tmp_path):
+async def test_a_wrong_address_is_one_line(operator):
+    status, said = await operator("copy", "file:/x?y=z", "s3://b")
+    assert status == 2 and "STORAGE_URL must name a folder of this machine, such as file:/srv/files;" in said
+    status, said = await operator("create", STORAGE_URL="s3://b?endpoint=ftp://x")
+    assert status == 2 and said.count("\n") == 1
+
+
+async def test_a_copy_of_the_wrong_folder_says_so_makes_nothing_and_fails(operator, database, tmp_path):
     store = await storage.open_url(f"file:{tmp_path}/data/files")
     session_files = await SessionFiles.fill(database, store)
     await session_files.create_file(picture(1))
+    target = f"file:{tmp_path}/copy"
+    nothing = "chatserver: Nothing was copied: file:{} holds no files of chatserver; {}.\n"
+
+    above = tmp_path / "data"
+    status, said = await operator("copy", f"file:{above}", target)
+    assert (status, said) == (1, nothing.format(above, "they are in its folder files. Name that one"))
+
+    [owner] = (path for path in store.root.iterdir() if not path.name.startswith("."))
+    status, said = await operator("copy", f"file:{owner}", target)
+    assert (status, "the 2 objects there are of something else. Name the store" in said) == (1, True), said
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    status, said = await operator("copy", f"file:{empty}", target)
+    assert (status, "it is empty. Name the store of STORAGE_URL" in said) == (1, True), said
+    assert [*empty.iterdir(), *above.glob(".*"), *tmp_path.glob("copy")] == []
     await store.close()
-    [owner] = (tmp_path / "data" / "files").glob("*-*")
-    for place in (tmp_path / "data", owner):
-        status, said = await operator("copy", f"file:{place}", f"file:{tmp_path}/new")
-        assert (status, said.startswith("chatserver: Nothing was copied: none of the 2 files there")) == (1, True), said
-        assert not (tmp_path / "new").exists()
-    # A product without a picture has an empty store, which is copied.
-    (tmp_path / "empty").mkdir()
-    status, said = await operator("copy", f"file:{tmp_path}/empty", f"file:{tmp_path}/new")
+
+
+async def test_a_store_that_is_empty_yet_is_copied_as_it_is(operator, tmp_path):
+    await operator("create", STORAGE_URL=f"file:{tmp_path}/files")
+    status, said = await operator("copy", f"file:{tmp_path}/files", f"file:{tmp_path}/copy")
     assert (status, "0 copied" in said) == (0, True), said
 
 
-async def test_a_wrong_address_is_one_line(operator):
-    status, said = await operator("copy", "file:/x?y=z", "s3://b")
-    assert (
-        status == 2 and said == "chatserver: STORAGE_URL must name a folder of this machine, such as file:/srv/files.\n"
-    )
-    status, said = await operator("create", STORAGE_URL="s3://b?endpoint=ftp://x")
-    assert status == 2 and said.count("\n") == 1
+@pytest.mark.parametrize(("arguments", "name"), [(("files", "s3://b"), "SOURCE"), (("file:files", "b/c"), "TARGET")])
+async def test_a_copy_takes_no_bare_word_for_a_folder(operator, tmp_path, arguments, name):
+    (tmp_path / "files").mkdir()
+    status, said = await operator("copy", *arguments)
+    assert (status, said) == (2, f"chatserver: {name} must start with file: or s3:.\n")
+    assert not (tmp_path / "b").exists()

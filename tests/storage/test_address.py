@@ -24,7 +24,7 @@ def test_a_folder_is_named_in_every_usual_way(url, folder):
     assert folder_of(url) == Path(folder)
 
 
-@pytest.mark.parametrize("url", ["file:", "file://server/share", "file:/a?b=c"])
+@pytest.mark.parametrize("url", ["file:", "file://server/share", "file:/a?b=c", "file:/a#b"])
 def test_a_folder_that_is_none_stops_the_start(url):
     with pytest.raises(ConfigurationError, match="STORAGE_URL must name a folder"):
         folder_of(url)
@@ -92,6 +92,7 @@ def test_the_pages_may_load_from_where_readers_are_sent(url, origins):
         ("s3://bucket?endpoint=ftp://x", "endpoint must start with http"),
         ("s3://bucket?path_style=perhaps", "path_style must be yes or no"),
         ("s3://bucket/../other", "prefix may hold"),
+        ("s3://bucket/a#b?endpoint=http://x", "has a #"),
         ("s3://bucket?region=eu central", "region may hold"),
     ],
 )
