@@ -124,8 +124,13 @@ def _in_units(count: int, size: int, large: str, small: str) -> str:
 
 
 def count(number: int, one: str, many: str) -> str:
-    """1 picture, 3 pictures."""
-    return f"{number} {one if number == 1 else many}"
+    """1 picture, 3,000 pictures."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def number(value: float | Decimal) -> str:
+    """A number with its thousands apart, in the digits that it has: 1,234,567; 1,234.50."""
+    return f"{value:,}"
 
 
 def isolate(text: str) -> str:
@@ -164,6 +169,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
     "with_units": with_units,
     "count_of": count,
+    "number": number,
     "accent": accent,
     "hue": colours.hue_of,
     "initial": graphemes.initial,

@@ -69,7 +69,7 @@ SELECT (SELECT count(*) FROM credits c WHERE c.session_id = s.id AND c.kind = 'i
        (SELECT count(*) FROM messages m WHERE m.session_id = s.id AND m.status <> 'deleted') AS messages
   FROM user_sessions s WHERE s.user_id = $1"""
 CODES = """
-SELECT count(*) FILTER (WHERE redeemed_at IS NULL AND revoked_at IS NULL AND expires_at > now()), amount || ' ' || currency,
+SELECT count(*) FILTER (WHERE redeemed_at IS NULL AND revoked_at IS NULL AND expires_at > now()), amount, currency,
        count(*), count(*) FILTER (WHERE redeemed_at IS NOT NULL), count(*) FILTER (WHERE revoked_at IS NOT NULL),
        count(*) FILTER (WHERE redeemed_at IS NULL AND revoked_at IS NULL AND expires_at <= now())
   FROM codes GROUP BY batch_id, amount, currency ORDER BY batch_id DESC"""
@@ -171,6 +171,10 @@ async def test_figures_are_those_of_the_rows_and_lead_to_them(operator, database
     assert [row[:8] for row in models] == await expected(BY_MODEL)
     replies = await rows_of(operator, f"/admin/figures/tables/replies.csv?{period.query}")
     assert [row[:6] + row[10:12] for row in replies] == [row[:8] for row in await expected(REPLIES)]
+    for row in tables["sold"]:
+        assert f"<td data-number>{filters.money(Decimal(row[4]), row[5])}</td>" in page
+    for series in re.findall(r'<rect data-series="([^"]+)"', page):
+        assert f'<span data-series="{series}">' in page, "the chart says what its colours are"
     await lead_to_as_many_rows(operator, page)
 
 
@@ -278,7 +282,10 @@ async def test_each_batch_of_codes_says_what_became_of_them(operator, database):
     rows = [[words(cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL)]
             for row in re.findall(r"<tr>(.*?)</tr>", page.partition("<tbody>")[2], re.DOTALL)]  # fmt: skip
     expected = await run_sql(database, CODES)
-    assert [(row[2].split()[0], *row[3:8]) for row in rows] == [tuple(map(str, row)) for row in expected]
+    assert [(row[2].split()[0], *row[3:8]) for row in rows] == [
+        (str(unused), filters.money(amount, currency), *map(str, counts))
+        for unused, amount, currency, *counts in expected
+    ]
 
 
 async def test_providers_have_the_calls_of_an_hour_and_each_process_is_listed(operator, database):

@@ -60,11 +60,13 @@ async def test_replies_lead_to_their_rows_which_have_no_word_of_them(operator, d
     await run_sql(database, REPLY, *row)
     await run_sql(database, REPLY, now, "novelist", "failed", "provider-down", None, 9.0, 10, 0, None, None)
     text = (await operator.visit("/admin/figures?period=7d")).text
+    assert "<td data-number>1,244</td>" in text, "thousands stand apart"
+    assert "<td data-number>$0.0020</td>" in text, "an amount has its currency"
     links = {html.unescape(each) for each in re.findall(r'href="(/admin/replies\?[^"]*novelist[^"]*)"', text)}
     outcomes = ("", "&outcome=done", "&outcome=failed")
     assert links == {f"/admin/replies?provider=service&model=novelist{each}&period=7d" for each in outcomes}
     shown = {link: (await operator.visit(link)).text for link in links}
-    assert sorted(("1234" in text, "provider-down" in text) for text in shown.values()) == [
+    assert sorted(("1,234" in text, "provider-down" in text) for text in shown.values()) == [
         (False, True), (True, False), (True, True),
     ]  # fmt: skip
     own = "provider=service&model=novelist&period=7d"
