@@ -50,7 +50,8 @@ export class PictureCounts {
       const span = spanOf(number)
       const gone = [...days].reduce((sum, [day, count]) => sum + (day.startsWith(begins(span)) ? count : 0), 0)
       const left = Math.max(number.dataset.number - gone, 0)
-      setText(number, span.dataset.day ? `${left} ${left === 1 ? "picture" : "pictures"}` : String(left))
+      const shown = left.toLocaleString("en")
+      setText(number, span.dataset.day ? `${shown} ${left === 1 ? "picture" : "pictures"}` : shown)
       setFlag(span, "data-leaving", left === 0)
     }
   }
