@@ -59,8 +59,14 @@ async def test_replies_lead_to_their_rows_which_have_no_word_of_them(operator, d
     row = (now := datetime.now(UTC), "novelist", "done", None, 0.5, 2.0, 1234, 77, Decimal("0.002"), "USD")
     await run_sql(database, REPLY, *row)
     await run_sql(database, REPLY, now, "novelist", "failed", "provider-down", None, 9.0, 10, 0, None, None)
+    for _ in range(3):
+        # The first of the table: nobody has heard a word of it.
+        await run_sql(database, REPLY, now, "silent", "failed", "provider-down", None, 9.0, 10, 0, None, None)
     text = (await operator.visit("/admin/figures?period=7d")).text
     assert "<td data-number>1,244</td>" in text, "thousands stand apart"
+    heading = re.search(r"<th [^>]*>First words, median</th>", text.partition('id="replies"')[2])
+    assert heading and "data-number" in heading[0], "it stands above its numbers, also where the first is unknown"
+    assert '<td class="faint" data-number>unknown</td>' in text
     assert "<td data-number>$0.0020</td>" in text, "an amount has its currency"
     links = {html.unescape(each) for each in re.findall(r'href="(/admin/replies\?[^"]*novelist[^"]*)"', text)}
     outcomes = ("", "&outcome=done", "&outcome=failed")
