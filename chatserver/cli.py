@@ -228,7 +228,7 @@ def migrate(status: bool) -> None:
             await migrations.migrate(url)
         return await migrations.status(url)
 
-    found = command_line.run_on_url(bring)
+    found = command_line.run_on_url(bring, make=not status)
     rows = [(f"{each.version:04}", each.name, "applied" if each.applied_at else "pending") for each in found]
     tables.show(("version", "name", "state"), rows)
 

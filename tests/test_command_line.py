@@ -39,7 +39,7 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word(tmp_path):
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
-@pytest.mark.parametrize("arguments", [("version",), ("config",), ("styles", "list")])
+@pytest.mark.parametrize("arguments", [("version",), ("config",), ("migrate",)])
 def test_a_command_whose_streams_are_closed_does_its_work_and_ends_well(tmp_path, arguments):
     """A supervisor that gives a program no output; the database's files and sockets are none either."""
     command = 'exec "$0" -m chatserver "$@" <&- >&- 2>&-'
@@ -59,3 +59,15 @@ def test_an_error_that_repeats_what_was_typed_is_one_line_of_bounded_length(tmp_
         ended = typed(tmp_path, "prices", "import", name)
         assert (ended.returncode, ended.stderr.count("\n"), len(ended.stderr) < 1100) == (1, 1, True)
         assert "\x1b" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["credits check", "payments check", "storage check", "statistics rebuild", "users list", "migrate --status"],
+)
+def test_a_command_in_the_wrong_folder_says_so_instead_of_checking_an_empty_database(tmp_path, command):
+    ended = typed(tmp_path, *command.split())
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"chatserver: There is no database in {tmp_path}/data. Look at DATA_DIR")
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

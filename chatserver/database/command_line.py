@@ -45,6 +45,15 @@ async def database_url(config: Config) -> AsyncIterator[str]:
         await postgres.stop()
 
 
+def require_database(config: Config) -> None:
+    """Raises ConfigurationError where DATA_DIR has no database: in a new, empty one whatever is checked would be well."""
+    if not config.database_url and not embedded.has_database(config.data_dir):
+        raise ConfigurationError(
+            f"There is no database in {config.data_dir.absolute()}. Look at DATA_DIR, DATABASE_URL and the folder in which "
+            "this is run; `chatserver serve` or `chatserver migrate` makes a new one."
+        )
+
+
 async def prepare(config: Config, url: str) -> None:
     """Migrates the schema; behind a pooler it only checks that it is up to date. Raises ConfigurationError."""
     if config.database_pooler:
@@ -68,9 +77,10 @@ async def _prepare_in_time(config: Config, url: str) -> None:
 
 @asynccontextmanager
 async def open_config() -> AsyncIterator[Config]:
-    """The configuration with a reachable, migrated database in it."""
+    """The configuration with a reachable, migrated database in it. ConfigurationError where none was made yet."""
     config = configuration.load()
     logs.configure(config)
+    require_database(config)
     async with database_url(config) as url:
         await _prepare_in_time(config, url)
         yield replace(config, database_url=url)
@@ -122,12 +132,14 @@ def _run(
         raise Invalid("One of the values is no readable text, or a number that is too large.") from None
 
 
-def run_on_url(work: Callable[[str], Awaitable[R]]) -> R:
-    """Runs work that needs the database's URL only, before anything is migrated."""
+def run_on_url(work: Callable[[str], Awaitable[R]], *, make: bool) -> R:
+    """Runs work that needs the database's URL only, before anything is migrated. `make`: also where there is none yet."""
 
     async def once() -> R:
         config = configuration.load()
         logs.configure(config)
+        if not make:
+            require_database(config)
         async with database_url(config) as url:
             return await work(url)
 

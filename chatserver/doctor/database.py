@@ -40,7 +40,12 @@ _RUNNING = "SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - m
 
 
 async def check(config: Config) -> list[Finding]:
-    """The findings on the database; the embedded server is started for the check where it does not run."""
+    """The findings on the database; the embedded server is started for the check where it does not run, and never made."""
+    try:
+        command_line.require_database(config)
+    except ConfigurationError as error:
+        # Before the first start that is as it should be; after a restore it is not.
+        return [warning("database", error.message, "Before the first start this is well; otherwise look at DATA_DIR.")]
     try:
         async with command_line.database_url(config) as url:
             return await _check(config, url)

@@ -57,6 +57,7 @@ async def _of_database(gateway: Gateway, config: Config) -> list[Finding]:
     """When it last reported, against when an order was last paid there; and the week's refunds that have not arrived."""
     name = f"{gateway.name} reports"
     try:
+        command_line.require_database(config)
         async with (
             command_line.database_url(config) as url,
             command_line.open_database(replace(config, database_url=url)) as database,

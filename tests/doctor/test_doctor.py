@@ -332,6 +332,13 @@ async def test_a_table_without_row_security_and_a_missing_migration_are_found(en
     await postgres_server.drop_database(url)
 
 
+async def test_a_folder_without_a_database_is_told_and_gets_none(environ, tmp_path) -> None:
+    folder = tmp_path / "restored elsewhere"
+    found = (await findings(environ, DATABASE_URL="", DATA_DIR=str(folder)))["database"]
+    assert (found.status, f"There is no database in {folder}." in found.message) == ("warning", True)
+    assert not (folder / "postgres").exists()
+
+
 async def test_a_setting_that_names_no_plan_is_told_with_the_plans_that_there_are(environ) -> None:
     settings = {"DEFAULT_PLAN": "flesh", "TRIAL_PLAN": "flash", "PICTURE_MARK": "pro,gold"}
     found = (await findings(environ, **settings))["plans"]

@@ -8,6 +8,7 @@
 one to end stops it. A server left over by a `kill -9` is adopted the same way.
 """
 
+from chatserver.database.embedded.paths import has_database
 from chatserver.database.embedded.postgres import EmbeddedPostgres, open_in, start
 
-__all__ = ["EmbeddedPostgres", "open_in", "start"]
+__all__ = ["EmbeddedPostgres", "has_database", "open_in", "start"]

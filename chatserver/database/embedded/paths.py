@@ -64,6 +64,22 @@ def choose(data_dir: Path) -> ServerPaths:
     return paths
 
 
+def has_database(data_dir: Path) -> bool:
+    """Whether a server was made for `data_dir` before. Makes nothing; true as well where this cannot be told."""
+    data_dir = data_dir.resolve()
+    return any(_may_exist(folder / "data") for folder in (data_dir / "postgres", system_folder(data_dir)))
+
+
+def _may_exist(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # a folder that this account may not look into, or that cannot be: opening it says why
+    return True
+
+
 def reachable(path: Path, account: Account) -> bool:
     """Whether `account` may enter every folder above `path`."""
     return all(_may_enter(parent.stat(), account) for parent in path.parents)
