@@ -202,5 +202,14 @@ def _with_host(text: str, parts: SplitResult) -> str:
 
 
 def result_host(text: str) -> str:
-    """A host from which files may be fetched: a name, a pattern such as *.example.org, or a whole origin."""
-    return (origin_of(text.rstrip("/")) if "://" in text else host_of(text)) or text.lower()
+    """A host from which files may be fetched: a name, a pattern such as *.example.org, or a whole origin.
+
+    Raises ConfigurationError for what is none: it would fit no address, and every file be refused.
+    """
+    host = origin_of(text.rstrip("/")) if "://" in text else host_of(text)
+    if host is None:
+        raise ConfigurationError(
+            "HF_RESULT_HOSTS names what is no host; it takes names such as files.example.org, patterns such as "
+            "*.example.org, and addresses without a path such as https://example.org:8443, with commas between."
+        )
+    return host
