@@ -17,7 +17,7 @@ from chatserver import __version__
 from chatserver import config as configuration
 from chatserver.config import env_file
 from chatserver.config.env_file import EnvFile
-from chatserver.errors import ChatserverError, ConfigurationError
+from chatserver.errors import ChatserverError, ConfigurationError, StorageError
 from chatserver.runtime import gc_tuning, tables, termination
 from chatserver.runtime.command_groups import CommandGroup
 from chatserver.runtime.process_roles import ProcessRole
@@ -104,6 +104,10 @@ def main() -> None:
     except ConfigurationError as error:
         _complain(error.message)
         sys.exit(2)
+    except StorageError as error:
+        # Its cause and what to do are for the operator, who is the one to read them here.
+        _complain(" ".join(part for part in (error.message, error.cause, error.mend) if part))
+        sys.exit(1)
     except ChatserverError as error:
         _complain(error.message)
         sys.exit(1)

@@ -117,3 +117,21 @@ async def test_a_copy_takes_no_bare_word_for_a_folder(operator, tmp_path, argume
     status, said = await operator("copy", *arguments)
     assert (status, said) == (2, f"chatserver: {name} must start with file: or s3:.\n")
     assert not (tmp_path / "b").exists()
+
+
+async def test_a_copy_that_its_target_refuses_names_the_cause_and_goes_on_when_it_is_mended(
+    operator, database, tmp_path
+):
+    store = await storage.open_url(f"file:{tmp_path}/files")
+    session_files = await SessionFiles.fill(database, store)
+    await session_files.create_file(picture(1))
+    [owner] = (path.name for path in store.root.iterdir() if not path.name.startswith("."))
+    in_the_way = tmp_path / "copy" / owner
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("")
+    status, said = await operator("copy", f"file:{tmp_path}/files", f"file:{tmp_path}/copy")
+    assert (status, "The system says: File exists." in said.splitlines()[-1]) == (1, True), said
+    in_the_way.unlink()
+    status, said = await operator("copy", f"file:{tmp_path}/files", f"file:{tmp_path}/copy")
+    assert (status, "2 copied" in said) == (0, True), said
+    await store.close()
